@@ -100,12 +100,15 @@ all: $(objects)
 	@echo 'system/main.c is not there: objects are compiled, no emulator is linked.'
 endif
 
-%.o: $(SRC)/%.c config-host.mak config.h
+vpath %.c $(SRC)
+vpath %.S $(SRC)
+
+%.o: %.c config-host.mak config.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(at)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-%.o: $(SRC)/%.S config-host.mak config.h
+%.o: %.S config-host.mak config.h
 	$(call say,AS,$@)
 	@mkdir -p $(@D)
 	$(at)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -173,9 +176,9 @@ run_tests = +$(at)$(PYTHON) $(SRC)/tests/run --source $(SRC) --make '$(MAKE)' --
 test-programs: all $(unit_tests) $(device_tests) $(guests) ## build the tests, run none
 
 check: test-programs ## run all tests but the long ones
-	$(run_tests) unit device guest functional lint
+	$(run_tests) unit insn device guest functional lint
 check-full: test-programs ## run all tests, the long ones too
-	$(run_tests) --full unit device guest functional lint
+	$(run_tests) --full unit insn device guest functional lint
 check-unit: all $(unit_tests) ## tests of functions, no machine
 	$(run_tests) unit
 check-device: all $(device_tests) ## tests of devices by qtest, no CPU
