@@ -67,7 +67,7 @@ struct io_guard {
 enum region_kind {
     REGION_CONTAINER,
     REGION_RAM,
-    REGION_ROM,     /* RAM that the guest reads; writes go to ops, or are dropped without */
+    REGION_ROM, /* RAM that the guest reads; writes go to ops, or are dropped without */
     REGION_IO,
     REGION_ALIAS,
 };
@@ -77,7 +77,7 @@ struct region {
     enum region_kind kind;
     uint64_t size; /* bytes; UINT64_MAX stands for 2^64 */
     bool enabled;
-    bool readonly; /* RAM or alias of RAM: writes are dropped (PAM) */
+    bool readonly;     /* RAM or alias of RAM: writes are dropped (PAM) */
     bool coalesced_io; /* writes may be delivered late, before the next exit */
 
     const struct region_ops *ops;
@@ -127,8 +127,8 @@ void region_set_romd(struct region *r, bool romd);
 
 /* One entry of a view. */
 struct view_range {
-    uint64_t start; /* in the address space */
-    uint64_t last;  /* inclusive, so that the whole space fits */
+    uint64_t start;        /* in the address space */
+    uint64_t last;         /* inclusive, so that the whole space fits */
     struct region *region; /* RAM, ROM or IO */
     uint64_t offset;       /* of @start in the region */
     bool readonly;
@@ -151,9 +151,9 @@ struct view_listener {
 struct address_space {
     const char *name;
     struct region *root;
-    struct lock *lock;  /* default for regions that name none */
-    struct view *view;  /* published by RCU */
-    unsigned batch;     /* > 0: view changes wait for address_space_commit() */
+    struct lock *lock; /* default for regions that name none */
+    struct view *view; /* published by RCU */
+    unsigned batch;    /* > 0: view changes wait for address_space_commit() */
     bool stale;
     struct view_listener *listeners;
 };

@@ -20,7 +20,7 @@
 #define NS_PER_US  1000LL
 
 #define container_of(ptr, type, member)                                                            \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member) +                                     \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member) +                                       \
                       0 * sizeof((ptr) == &((type *)0)->member)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
