@@ -193,8 +193,9 @@ check-headers: ## every header compiles alone
 check-layers: ## no folder includes what it may not see
 check-size: ## no file and no function too long
 check-format: ## clang-format agrees
-check-map: ## docs/map.md is up to date
-check-headers check-layers check-size check-format check-map: check-%:
+check-map: ## every file says what it is
+check-scripts: ## shellcheck agrees
+check-headers check-layers check-size check-format check-map check-scripts: check-%:
 	$(run_tests) lint:$*
 
 t/%: all $(guests) FORCE ## run one test: make t/unit/util/foo
@@ -218,6 +219,7 @@ compile-headers: $(header_stamps)
 # ---- for editors and readers ---------------------------------------------------------------
 
 map: ## write docs/map.md from the first comment line of each file
+	$(at)mkdir -p $(SRC)/docs
 	$(at)$(SRC)/tests/lint/map $(SRC) >$(SRC)/docs/map.md
 
 test_sources := $(addsuffix .c,$(unit_tests) $(device_tests)) $(patsubst %.o,%.c,$(test_lib))
@@ -271,6 +273,6 @@ distclean: clean ## remove what configure made, too
 	rm -f config.h config-host.mak config.status config.log Makefile
 
 .PHONY: all bench check check-device check-format check-full check-functional check-guest \
-        check-headers check-layers check-lint check-map check-size check-unit clean compdb \
-        compile-headers distclean help install map test-programs uninstall FORCE
+        check-headers check-layers check-lint check-map check-scripts check-size check-unit clean \
+        compdb compile-headers distclean help install map test-programs uninstall FORCE
 endif
