@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The PCI bus: configuration space, base address registers, interrupts, MSI and MSI-X.
+ *
+ * PCI Local Bus 3.0 and PCI Express Base 4.0 (extended configuration space). A device's type gives
+ * its identity in a struct pci_info (device_type.bus_info); its realize() adds BARs and
+ * capabilities. Configuration space is saved, reset and masked by the core.
+ */
+#ifndef VITRO_HW_PCI_PCI_H
+#define VITRO_HW_PCI_PCI_H
+
+#include "hw/core/machine.h"
+#include "hw/pci/pci_regs.h"
+
+#define PCI_DEVFN(slot, fn) ((uint8_t)(((slot) << 3) | (fn)))
+#define PCI_SLOT(devfn)     ((devfn) >> 3)
+#define PCI_FUNC(devfn)     ((devfn)&7)
+#define PCI_BARS            7 /* six and the expansion ROM */
+#define PCI_ROM_BAR         6
+#define PCI_CONFIG_SIZE     256
+#define PCIE_CONFIG_SIZE    4096
+
+extern const struct bus_type pci_bus_type;
+#define BUS_PCI (&pci_bus_type)
+
+struct pci_info {
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint8_t revision;
+    uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
+    uint8_t header_type; /* 0 device, 1 bridge */
+    bool express;        /* 4 KiB of configuration space */
+    const char *rom;     /* option ROM file by default, or NULL */
+    bool not_hotpluggable;
+};
+
+struct pci_bar {
+    struct region *region; /* owned by the device; NULL: unused */
+    uint64_t size;
+    uint8_t type;  /* PCI_BAR_* */
+    uint64_t addr; /* where it is mapped, PCI_BAR_UNMAPPED when not */
+};
+
+#define PCI_BAR_UNMAPPED UINT64_MAX
+
+struct pci_device;
+
+struct pci_bus {
+    struct bus bus;
+    struct pci_device *bridge;       /* NULL for the root bus */
+    uint8_t bus_nr_root;             /* of a root bus; a bridge's is in its configuration space */
+    struct region *memory, *io;      /* where BARs are mapped */
+    struct address_space *dma_space; /* what bus masters see */
+    struct pci_device *slots[256];   /* by devfn */
+    uint32_t reserved_slots;         /* bit per slot: not given out automatically */
+    /* Interrupt pin of a device to one of the host's lines. */
+    unsigned (*map_irq)(struct pci_device *dev, unsigned pin);
+    void (*set_irq)(void *opaque, unsigned line, int level);
+    void *irq_opaque;
+    unsigned irq_count[8]; /* assertions per line */
+};
+
+struct pci_device {
+    struct device dev;
+    struct pci_bus *bus;
+    uint8_t devfn;
+    int32_t addr; /* property "addr": devfn, -1 chooses */
+    bool multifunction;
+    char *romfile; /* property */
+    bool rombar;
+    uint8_t *config;  /* the registers */
+    uint8_t *wmask;   /* bits that the guest may write */
+    uint8_t *w1cmask; /* bits that it clears by writing 1 */
+    uint16_t config_size;
+    struct pci_bar bars[PCI_BARS];
+    struct ram_block *rom_block;
+    struct region rom_region;
+    uint8_t cap_msi, cap_msix; /* offsets, 0 when absent */
+    uint16_t cap_express;
+    struct pci_msix *msix;
+    unsigned irq_state;              /* bit per pin INTA..INTD */
+    struct address_space bus_master; /* memory seen by the device's DMA; empty when disabled */
+    struct region bus_master_root, bus_master_window;
+    /* Called after a configuration write, and instead of a read when set; may be NULL. */
+    void (*config_written)(struct pci_device *dev, unsigned offset, uint32_t old, unsigned size);
+};
+
+/* ---- for bus owners ---- */
+void pci_bus_init(struct pci_bus *bus, struct machine *m, struct device *parent, const char *name,
+                  struct region *memory, struct region *io);
+
+/* Configuration access by number, as a host bridge decodes it: all ones when nobody is there. */
+uint32_t pci_config_read(struct pci_bus *root, unsigned bus_nr, uint8_t devfn, unsigned offset,
+                         unsigned size);
+void pci_config_write(struct pci_bus *root, unsigned bus_nr, uint8_t devfn, unsigned offset,
+                      uint32_t val, unsigned size);
+
+/* The device at a place below @root, or NULL. */
+struct pci_device *pci_find(struct pci_bus *root, unsigned bus_nr, uint8_t devfn);
+unsigned pci_bus_nr(const struct pci_bus *bus);
+/* The machine's (first) root bus, or NULL. */
+struct pci_bus *pci_root_bus(struct machine *m);
+
+/* ---- for devices, in realize() ---- */
+
+/* @r is the device's; its size is a power of two of at least 4 (I/O) or 16 (memory) bytes. */
+bool pci_add_bar(struct pci_device *dev, unsigned bar, uint8_t type, struct region *r,
+                 GError **error);
+/* Returns the offset of a capability of @size bytes (header included), 0 on failure. */
+unsigned pci_add_capability(struct pci_device *dev, uint8_t id, unsigned offset, unsigned size,
+                            GError **error);
+bool pci_add_msi(struct pci_device *dev, unsigned vectors, bool maskable, GError **error);
+/* Table and pending bits in BAR @bar at the given offsets; the BAR's region is a container. */
+bool pci_add_msix(struct pci_device *dev, unsigned vectors, unsigned bar, struct region *bar_region,
+                  uint32_t table_offset, uint32_t pba_offset, GError **error);
+void pci_set_interrupt_pin(struct pci_device *dev, unsigned pin); /* 1 = INTA */
+
+/* ---- for devices, at run time ---- */
+void pci_set_irq(struct pci_device *dev, int level); /* its own pin */
+bool pci_msi_enabled(const struct pci_device *dev);
+void pci_msi_send(struct pci_device *dev, unsigned vector);
+bool pci_msix_enabled(const struct pci_device *dev);
+void pci_msix_send(struct pci_device *dev, unsigned vector);
+enum mem_result pci_dma_read(struct pci_device *dev, uint64_t gpa, void *buf, uint64_t len);
+enum mem_result pci_dma_write(struct pci_device *dev, uint64_t gpa, const void *buf, uint64_t len);
+uint64_t pci_bar_addr(const struct pci_device *dev, unsigned bar);
+
+/* Makes and realizes a device of the board; @devfn -1 chooses. Properties as "name", "value". */
+struct pci_device *pci_create(struct pci_bus *bus, int devfn, const char *type, GError **error,
+                              ...) G_GNUC_NULL_TERMINATED;
+
+static inline uint16_t pci_config_get16(const struct pci_device *dev, unsigned offset)
+{
+    return (uint16_t)(dev->config[offset] | dev->config[offset + 1] << 8);
+}
+
+#endif
