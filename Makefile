@@ -29,8 +29,9 @@ include config-host.mak
 # ---- flags ---------------------------------------------------------------------------------
 
 CPPFLAGS := -D_GNU_SOURCE -I$(SRC) -I. -include config.h -fmacro-prefix-map=$(SRC)/=
-CFLAGS := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -fPIE -fno-common -pthread \
-          $(LIB_CFLAGS) $(EXTRA_CFLAGS)
+# No strict aliasing: parts of guest registers are read and written through narrower types.
+CFLAGS := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -fno-strict-aliasing -fPIE -fno-common \
+          -pthread $(LIB_CFLAGS) $(EXTRA_CFLAGS)
 LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(SANITIZE) $(EXTRA_LDFLAGS)
 LDLIBS := $(LIBS) -lm
 
