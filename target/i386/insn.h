@@ -4,54 +4,12 @@
  *
  * insn.def has one row per encoding, op.def one per operation; their head comments are the guide
  * to adding an instruction. Everything that includes them (decoder, interpreter, JIT, tests) goes
- * through this header.
+ * through this header. operand.def lists the operand letters.
  */
 #ifndef VITRO_TARGET_I386_INSN_H
 #define VITRO_TARGET_I386_INSN_H
 
 #include "target/i386/cpu.h"
-
-/* Operand letters of the manual: name, where it is (WHERE_), how big it is (SIZE_). */
-#define X86_OPERANDS(O)                                                                            \
-    O(__, NONE, 0)                                                                                 \
-    /* ModRM.reg, general register */                                                              \
-    O(Gb, REG, 1)                                                                                  \
-    O(Gw, REG, 2) O(Gd, REG, 4) O(Gq, REG, 8) O(Gv, REG, V) O(Gz, REG, Z)                          \
-        O(Gy, REG, Y) /* ModRM.rm, general register or memory; R: register only; M: memory only */ \
-        O(Eb, RM, 1) O(Ew, RM, 2) O(Ed, RM, 4) O(Eq, RM, 8) O(Ev, RM, V) O(Ez, RM, Z) O(Ey, RM, Y) \
-            O(Rv, RMREG, V) O(Ry, RMREG, Y) O(Rd, RMREG, 4) O(Rq, RMREG, 8) O(Rs, RMREG, S)        \
-                O(M, MEM, 0) O(Mb, MEM, 1) O(Mw, MEM, 2) O(Md, MEM, 4) O(Mq, MEM, 8) O(Mv, MEM, V) \
-                    O(My, MEM, Y) O(Mz, MEM, Z) O(Mt, MEM, 10) O(Mdq, MEM, 16) O(Mqq, MEM, 32)     \
-                        O(Mx, MEM, X) O(Ma, MEM, 0) O(Mp, MEM, 0) O(Ms, MEM, 0) O(RdMw, RM, RDMW)  \
-                            O(RdMb, RM, RDMB) /* 32-bit register (R) or 16-/8-bit memory */        \
-        O(RvMw, RM,                                                                                \
-          RVMW) /* operand-size register or 16-bit memory */ /* VEX.vvvv, general register */      \
-        O(By, VVVV,                                                                                \
-          Y) /* immediates: zero-extended, s = sign-extended byte, z = 16/32 sign-extended */      \
-        O(Ib, IMM, 1) O(Ibs, IMM, BS) O(Iw, IMM, 2) O(Iz, IMM, Z) O(Iv, IMM, V) O(I1, IMM, ONE)    \
-            O(Ib2, IMM2, 1)                          /* a second byte immediate (ENTER, EXTRQ) */  \
-        O(Jb, IMM, BS) O(Jz, IMM, JZ) O(Ap, IMM, AP) /* memory offset in the instruction */        \
-        O(Ob, MOFFS, 1) O(Ov, MOFFS, V) /* opcode's low three bits, general register */            \
-        O(Zb, OPREG, 1) O(Zv, OPREG, V) O(Zy, OPREG, Y) O(Zs, OPREG, S) /* fixed registers */      \
-        O(AL, ACC, 1) O(AX, ACC, 2) O(EAX, ACC, 4) O(rAX, ACC, V) O(zAX, ACC, Z) O(CL, COUNT, 1)   \
-            O(DX, PORT, 2) /* segment, control, debug registers */                                 \
-        O(Sw, SREG, 2) O(Cd, CREG, S)                                                              \
-            O(Dd, DREG,                                                                            \
-              S) /* strings: DS:rSI (overridable) and ES:rDI; the op uses i->width or byte rows */ \
-        O(Xb, STRSRC, 1) O(Xv, STRSRC, V) O(Xz, STRSRC, Z) O(Yb, STRDST, 1) O(Yv, STRDST, V)       \
-            O(Yz, STRDST, Z) /* MMX: P reg, Q reg or memory, N register only (rm) */               \
-        O(Pq, MMXREG, 8) O(Pd, MMXREG, 4) O(Qq, MMXRM, 8) O(Qd, MMXRM, 4)                          \
-            O(Nq, MMXRMREG, 8) /* vector: V reg, H vvvv (legacy: same as V), W reg or memory, U    \
-                                  register only, L is4 */                                          \
-        O(Vx, VREG, X) O(Vdq, VREG, 16) O(Vqq, VREG, 32) O(Vq, VREG, 8) O(Vd, VREG, 4)             \
-            O(Vw, VREG, 2) O(Vss, VREG, 4) O(Vsd, VREG, 8) O(Hx, VVEC, X) O(Hdq, VVEC, 16)         \
-                O(Hqq, VVEC, 32) O(Hq, VVEC, 8) O(Hss, VVEC, 4) O(Hsd, VVEC, 8) O(Wx, VRM, X)      \
-                    O(Wdq, VRM, 16) O(Wqq, VRM, 32) O(Wq, VRM, 8) O(Wd, VRM, 4) O(Ww, VRM, 2)      \
-                        O(Wb, VRM, 1) O(Wss, VRM, 4) O(Wsd, VRM, 8) O(Wh, VRM, HALF)               \
-                            O(Wf, VRM, QUARTER) O(We, VRM, EIGHTH) /* of the vector length */      \
-        O(Ux, VRMREG, X) O(Udq, VRMREG, 16) O(Uqq, VRMREG, 32) O(Uq, VRMREG, 8) O(Lx, VIS4, X)     \
-            O(Ldq, VIS4, 16) O(XMM0, VXMM0, 16) /* x87: ST(0), ST(i) with i = ModRM.rm */          \
-        O(ST0, ST, 10) O(STi, STI, 10)
 
 enum x86_where {
     WHERE_NONE,
@@ -112,11 +70,12 @@ enum x86_size {
     SIZE_RVMW, /* operand size in a register, 2 in memory */
 };
 
+/* The manual's operand letters, of operand.def. */
 enum x86_operand {
-#define OPERAND_ENUM(name, where, size) OPND_##name,
-    X86_OPERANDS(OPERAND_ENUM)
-#undef OPERAND_ENUM
-        OPND_COUNT,
+#define OPERAND(name, where, size) OPND_##name,
+#include "target/i386/operand.def"
+#undef OPERAND
+    OPND_COUNT,
 };
 
 enum x86_map {
