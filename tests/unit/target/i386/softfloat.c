@@ -156,7 +156,7 @@ static uint64_t relation_flags(enum sf_relation r)
     return r == SF_UNORDERED ? 0x45 : r == SF_EQUAL ? 0x40 : r == SF_LESS ? 0x01 : 0;
 }
 
-#define LAHF "\n lahf\n movzbl %%ah, %k[r]\n and $0x45, %[r]"
+#define LAHF "\n lahf\n movzbl %%ah, %%eax\n mov %%eax, %k[r]\n and $0x45, %[r]"
 
 SSE_CASE(ucomiss, "ucomiss %%xmm1, %%xmm0" LAHF, relation_flags(f32_compare(env, a, b, true)))
 SSE_CASE(ucomisd, "ucomisd %%xmm1, %%xmm0" LAHF, relation_flags(f64_compare(env, a, b, true)))
