@@ -87,7 +87,7 @@ emulator :=
 ifneq ($(filter $(main),$(objects)),)
 emulator := vitro-system-x86_64
 endif
-programs := $(emulator) $(tools)
+programs := $(strip $(emulator) $(tools))
 
 # Folders may bring rules of their own, such as generated files.
 -include $(wildcard $(SRC)/tests/*/rules.mak $(addprefix $(SRC)/,$(addsuffix /rules.mak,\
@@ -244,7 +244,7 @@ help: ## print this list
 # ---- installing ----------------------------------------------------------------------------
 
 firmware := $(wildcard $(FIRMWARE_DIR)/*.bin)
-man_pages := $(wildcard $(SRC)/docs/man/*.1) $(wildcard *.1)
+man_pages := $(strip $(wildcard $(SRC)/docs/man/*.1) $(wildcard *.1))
 completions := $(wildcard $(SRC)/scripts/completion/*)
 keymaps := $(wildcard $(SRC)/ui/keymaps/*)
 
@@ -265,13 +265,15 @@ uninstall: ## remove what install installed
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(programs) vitro)
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(man_pages)))
 	rm -f $(addprefix $(DESTDIR)$(datadir)/bash-completion/completions/,$(notdir $(completions)))
-	rm -rf $(DESTDIR)$(datadir)/vitro
+	rm -f $(addprefix $(DESTDIR)$(datadir)/vitro/,$(notdir $(firmware)))
+	rm -f $(addprefix $(DESTDIR)$(datadir)/vitro/keymaps/,$(notdir $(keymaps)))
+	rmdir $(DESTDIR)$(datadir)/vitro/keymaps $(DESTDIR)$(datadir)/vitro 2>/dev/null || :
 
 clean: ## remove what make made
 	rm -rf $(modules) tools tests headers $(programs) vitro compile_commands.json*
 
 distclean: clean ## remove what configure made, too
-	rm -f config.h config-host.mak config.status config.log Makefile
+	rm -f config.h config-host.mak config.status config.log check.summary Makefile
 
 .PHONY: all bench check check-device check-format check-full check-functional check-guest \
         check-headers check-layers check-lint check-map check-scripts check-size check-unit clean \
