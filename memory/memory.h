@@ -73,7 +73,7 @@ enum region_kind {
 };
 
 struct region {
-    const char *name; /* static, or owned when name_owned */
+    const char *name; /* outlives the region; NULL: not initialized */
     enum region_kind kind;
     uint64_t size; /* bytes; UINT64_MAX stands for 2^64 */
     bool enabled;
@@ -95,7 +95,8 @@ struct region {
     int priority;
     GPtrArray *children; /* highest priority first */
     GSList *spaces;      /* address spaces whose root this is */
-    bool name_owned;
+    GSList *aliases;     /* alias regions that show this one */
+    bool reads_go_to_ops; /* REGION_ROM in command mode: see region_set_romd() */
 };
 
 /* For region.lock: the handlers do their own locking. */

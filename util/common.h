@@ -6,6 +6,7 @@
 #define VITRO_UTIL_COMMON_H
 
 #include <glib.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
