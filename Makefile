@@ -32,7 +32,8 @@ CPPFLAGS := -D_GNU_SOURCE -I$(SRC) -I. -include config.h -fmacro-prefix-map=$(SR
 # No strict aliasing: parts of guest registers are read and written through narrower types.
 CFLAGS := -std=gnu11 $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -fno-strict-aliasing -fPIE -fno-common \
           -pthread $(LIB_CFLAGS) $(EXTRA_CFLAGS)
-LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now $(SANITIZE) $(EXTRA_LDFLAGS)
+LDFLAGS := -pie -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+           $(SANITIZE) $(EXTRA_LDFLAGS)
 LDLIBS := $(LIBS) -lm
 
 # Quiet unless V=1: $(call say,CC,file)
@@ -149,11 +150,11 @@ $(addsuffix .go,$(guests16) $(guests32)): %.go: $(SRC)/%.S config-host.mak
 	$(call guest_as,-m32)
 $(addsuffix .go,$(guests64)): %.go: $(SRC)/%.S config-host.mak
 	$(call guest_as,-m64)
-$(guests16): %: %.go
+$(guests16): %: %.go $$(wildcard $(SRC)/$$*.ld)
 	$(call guest_link,-m elf_i386 --oformat binary,-Ttext=0x7c00 -e 0x7c00)
-$(guests32): %: %.go
+$(guests32): %: %.go $$(wildcard $(SRC)/$$*.ld)
 	$(call guest_link,-m elf_i386,-Ttext=0x100000 -e _start)
-$(guests64): %: %.go
+$(guests64): %: %.go $$(wildcard $(SRC)/$$*.ld)
 	$(call guest_link,-m elf_x86_64,-Ttext=0x100000 -e _start)
 
 -include $(patsubst %,%.d,$(basename $(objects) $(test_lib) $(tool_mains)) \
@@ -203,8 +204,12 @@ t/%: all $(guests) FORCE ## run one test: make t/unit/util/foo
 	@if [ -f $(SRC)/tests/$*.c ]; then $(MAKE) --no-print-directory tests/$*; fi
 	$(run_tests) --verbose $*
 
+# Each benchmark is a program tests/bench/bench-* that prints its own lines.
+benches := $(sort $(wildcard $(SRC)/tests/bench/bench-*))
 bench: all $(guests) ## measure: ratios against the host and others
-	$(PYTHON) $(SRC)/tests/bench/run
+	$(at)$(if $(benches),,echo 'tests/bench has no benchmarks' >&2; exit 1)
+	$(at)$(foreach f,$(benches),VITRO=$(CURDIR)/vitro-system-x86_64 SOURCE=$(abspath $(SRC)) \
+	    BUILD=$(CURDIR) $f &&) :
 
 # One stamp per header, so that only changed ones are compiled again
 header_stamps := $(patsubst %.h,headers/%.h.ok,$(filter-out $(patsubst %.c,%.h,$(off)),\
