@@ -72,4 +72,27 @@ static inline void store_le(void *p, uint64_t v, unsigned size)
     }
 }
 
+/* An integer of @size bytes in the host's own order: a struct field of that type. */
+static inline uint64_t load_native(const void *p, unsigned size)
+{
+    return G_BYTE_ORDER == G_LITTLE_ENDIAN ? load_le(p, size)
+           : size == 1                     ? *(const uint8_t *)p
+           : size == 2                     ? load_be16(p)
+           : size == 4                     ? load_be32(p)
+                                           : load_be64(p);
+}
+
+static inline void store_native(void *p, uint64_t v, unsigned size)
+{
+    if (G_BYTE_ORDER == G_LITTLE_ENDIAN || size == 1) {
+        store_le(p, v, size);
+    } else if (size == 2) {
+        store_be16(p, (uint16_t)v);
+    } else if (size == 4) {
+        store_be32(p, (uint32_t)v);
+    } else {
+        store_be64(p, v);
+    }
+}
+
 #endif

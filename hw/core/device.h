@@ -91,6 +91,7 @@ struct device {
     bool realized;
     bool hotplugged;       /* added while the machine ran */
     bool pending_unplug;   /* the guest was asked to let go of it */
+    bool hotplug_notice;   /* someone waits for DEVICE_DELETED */
     GPtrArray *buses;      /* struct bus, the ones it provides */
     struct io_guard guard; /* for its regions and its DMA */
     GPtrArray *reg_banks;  /* struct reg_bank, see hw/core/reg.h */

@@ -134,6 +134,9 @@ struct machine {
     GPtrArray *buses;   /* every struct bus */
     GPtrArray *globals; /* struct global_prop: -global and the board's compat rows */
     struct object *peripheral, *peripheral_anon, *unattached, *objects;
+    unsigned next_anonymous; /* number of the next device without an id */
+    bool building;           /* the board's init runs: its devices are /machine/unattached */
+    bool started;            /* from here on devices are hot plugged */
 
     struct boot_config boot;
     char *name; /* -name, or NULL */

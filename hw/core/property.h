@@ -64,7 +64,7 @@ struct property {
 
 extern const struct prop_type prop_type_bool, prop_type_u8, prop_type_u16, prop_type_u32,
     prop_type_u64, prop_type_i32, prop_type_i64, prop_type_size, prop_type_string, prop_type_enum,
-    prop_type_dynamic, prop_type_on_off_auto, prop_type_uuid, prop_type_macaddr;
+    prop_type_dynamic, prop_type_on_off_auto, prop_type_uuid;
 
 enum on_off_auto {
     AUTO,
@@ -111,6 +111,9 @@ enum on_off_auto {
 /* "4096", "0x1000", "64K", "2.5G", "8T": bytes. @unit: what a bare number counts (1 or MiB). */
 bool parse_size(const char *text, uint64_t unit, uint64_t *ret_bytes, GError **error);
 bool parse_bool(const char *text, bool *ret, GError **error);
+/* Sixteen bytes in the order of the text. */
+bool parse_uuid(const char *text, uint8_t *ret, GError **error);
+char *format_uuid(const uint8_t *uuid); /* free with g_free() */
 /* Decimal or 0x hex, up to @max. */
 bool parse_uint(const char *text, uint64_t max, uint64_t *ret, GError **error);
 
