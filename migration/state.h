@@ -31,6 +31,7 @@ void state_write_u64(GByteArray *out, uint64_t v);
 enum state_kind {
     STATE_KIND_END,
     STATE_KIND_UINT,   /* one or more integers of elem_size bytes */
+    STATE_KIND_BOOL,   /* one bool: the stream may hold only 0 or 1 */
     STATE_KIND_BYTES,  /* elem_size raw bytes */
     STATE_KIND_STRUCT, /* one or more structs described by sub */
     STATE_KIND_TIMER,  /* struct timer: its deadline, or none */
