@@ -200,8 +200,9 @@ check-scripts: ## shellcheck agrees
 check-headers check-layers check-size check-format check-map check-scripts: check-%:
 	$(run_tests) lint:$*
 
-t/%: all $(guests) FORCE ## run one test: make t/unit/util/foo
-	@if [ -f $(SRC)/tests/$*.c ]; then $(MAKE) --no-print-directory tests/$*; fi
+percent := %
+tests_below = $(filter tests/$1 tests/$1/$(percent),$(unit_tests) $(device_tests))
+t/%: all $(guests) $$(call tests_below,$$*) FORCE ## run one test, or a folder: make t/unit/util/foo
 	$(run_tests) --verbose $*
 
 # Each benchmark is a program tests/bench/bench-* that prints its own lines.
