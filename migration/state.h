@@ -101,7 +101,7 @@ bool state_covers(const struct state_table *t, size_t offset, size_t size);
     }
 #define STATE_BOOL(S, f)                                                                           \
     {                                                                                              \
-        .kind = STATE_KIND_UINT, STATE_TYPED(S, f, bool)                                           \
+        .kind = STATE_KIND_BOOL, STATE_TYPED(S, f, bool)                                           \
     }
 /* An array (of any integer type, one dimension). */
 #define STATE_ARRAY(S, f)                                                                          \
