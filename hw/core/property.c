@@ -1,47 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The property types, and parsing of sizes, numbers and switches.
+ * The property types.
  */
 #include "hw/core/property.h"
 
 #include "hw/core/object.h"
+#include "util/parse.h"
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-bool parse_bool(const char *text, bool *ret, GError **error)
-{
-    static const char *const yes[] = {"on", "yes", "true", "y", NULL};
-    static const char *const no[] = {"off", "no", "false", "n", NULL};
-
-    if (g_strv_contains(yes, text)) {
-        *ret = true;
-        return true;
-    }
-    if (g_strv_contains(no, text)) {
-        *ret = false;
-        return true;
-    }
-    return fail(error, "'%s' is neither 'on' nor 'off'", text);
-}
-
-bool parse_uint(const char *text, uint64_t max, uint64_t *ret, GError **error)
-{
-    char *end;
-    uint64_t v;
-
-    errno = 0;
-    v = g_ascii_strtoull(text, &end, 0);
-    if (end == text || *end || strchr(text, '-')) {
-        return fail(error, "'%s' is not a number", text);
-    }
-    if (errno == ERANGE || v > max) {
-        return fail(error, "%s is more than %" PRIu64, text, max);
-    }
-    *ret = v;
-    return true;
-}
 
 static bool parse_int(const char *text, int64_t min, int64_t max, int64_t *ret, GError **error)
 {
@@ -57,52 +23,6 @@ static bool parse_int(const char *text, int64_t min, int64_t max, int64_t *ret, 
         return fail(error, "%s is not between %" PRId64 " and %" PRId64, text, min, max);
     }
     *ret = v;
-    return true;
-}
-
-/* The power of two that @suffix multiplies by, or -1. */
-static int suffix_shift(char suffix)
-{
-    static const char letters[] = "BKMGTPE";
-    const char *p = suffix ? strchr(letters, g_ascii_toupper(suffix)) : NULL;
-
-    return p ? 10 * (int)(p - letters) : -1;
-}
-
-bool parse_size(const char *text, uint64_t unit, uint64_t *ret_bytes, GError **error)
-{
-    bool hex = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X");
-    char *end = NULL;
-    double factor = (double)unit, fraction = 0, total;
-    uint64_t whole;
-
-    errno = 0;
-    whole = g_ascii_strtoull(text, &end, hex ? 16 : 10);
-    if (end == text || strchr(text, '-') || errno == ERANGE) {
-        return fail(error, "'%s' is not a size such as 512M or 2G", text);
-    }
-    if (*end == '.' && !hex) {
-        const char *dot = end;
-
-        fraction = g_ascii_strtod(dot, &end);
-    }
-    if (*end) {
-        int shift = suffix_shift(*end);
-
-        end++;
-        if (shift >= 0 && (*end == '\0' || (shift > 0 && strcmp(end, "iB") == 0) ||
-                           (shift > 0 && g_ascii_strcasecmp(end, "B") == 0))) {
-            factor = (double)(1ULL << shift);
-            unit = 1ULL << shift;
-        } else {
-            return fail(error, "'%s' is not a size: suffixes are B, K, M, G, T, P, E", text);
-        }
-    }
-    total = ((double)whole + fraction) * factor;
-    if (!(total < 9223372036854775808.0)) { /* 2^63: offsets are signed elsewhere */
-        return fail(error, "size '%s' is too large", text);
-    }
-    *ret_bytes = whole * unit + (uint64_t)(fraction * factor);
     return true;
 }
 
@@ -272,30 +192,6 @@ static char *on_off_auto_get(struct object *obj, const struct property *p, const
 
 const struct prop_type prop_type_on_off_auto = {"OnOffAuto", PROP_JSON_STR, on_off_auto_set,
                                                 on_off_auto_get, NULL};
-
-bool parse_uuid(const char *text, uint8_t *ret, GError **error)
-{
-    unsigned b[16];
-    int end = 0;
-
-    if (sscanf(text, "%2x%2x%2x%2x-%2x%2x-%2x%2x-%2x%2x-%2x%2x%2x%2x%2x%2x%n", &b[0], &b[1], &b[2],
-               &b[3], &b[4], &b[5], &b[6], &b[7], &b[8], &b[9], &b[10], &b[11], &b[12], &b[13],
-               &b[14], &b[15], &end) != 16 ||
-        end != 36 || text[36]) {
-        return fail(error, "'%s' is not a UUID such as 01234567-89ab-cdef-0123-456789abcdef", text);
-    }
-    for (unsigned i = 0; i < 16; i++) {
-        ret[i] = (uint8_t)b[i];
-    }
-    return true;
-}
-
-char *format_uuid(const uint8_t *u)
-{
-    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-                           u[12], u[13], u[14], u[15]);
-}
 
 static bool uuid_set(struct object *obj, const struct property *p, void *field, const char *text,
                      GError **error)

@@ -15,6 +15,7 @@
 #define VITRO_HW_CORE_PROPERTY_H
 
 #include "util/error.h"
+#include "util/parse.h"
 
 struct object;
 struct property;
@@ -107,14 +108,5 @@ enum on_off_auto {
         .name = (n), .type = &prop_type_dynamic, .get = (getter), .help = (h),                     \
         .flags = PROP_READONLY                                                                     \
     }
-
-/* "4096", "0x1000", "64K", "2.5G", "8T": bytes. @unit: what a bare number counts (1 or MiB). */
-bool parse_size(const char *text, uint64_t unit, uint64_t *ret_bytes, GError **error);
-bool parse_bool(const char *text, bool *ret, GError **error);
-/* Sixteen bytes in the order of the text. */
-bool parse_uuid(const char *text, uint8_t *ret, GError **error);
-char *format_uuid(const uint8_t *uuid); /* free with g_free() */
-/* Decimal or 0x hex, up to @max. */
-bool parse_uint(const char *text, uint64_t max, uint64_t *ret, GError **error);
 
 #endif
