@@ -12,6 +12,11 @@
 #include "hw/core/device.h"
 #include "util/event.h"
 
+struct chardevs;
+struct blocks;
+struct input_hub;
+struct consoles;
+
 enum panic_action {
     PANIC_HALTED, /* the guest has crashed */
     PANIC_KDUMP,  /* it has crashed and runs a crash kernel */
@@ -151,6 +156,11 @@ struct machine {
     GPtrArray *smbios_options; /* char *: -smbios arguments */
     GPtrArray *acpi_options;   /* char *: -acpitable arguments */
     GPtrArray *fw_cfg_options; /* char *: -fw_cfg arguments */
+
+    struct chardevs *chardevs; /* -chardev's; NULL: there are none */
+    struct blocks *blocks;     /* -drive's; NULL: there are none */
+    struct input_hub *input;   /* both made on first use, see hw/core/machine_ui.h */
+    struct consoles *consoles;
 
     enum run_state run_state;
     const struct machine_life *life;
