@@ -64,6 +64,13 @@ struct machine_life {
     /* The machine stops in this state, process alive. */
     void (*request_stop)(struct machine *m, enum run_state state);
     void (*panicked)(struct machine *m, enum panic_action action);
+
+    /* For monitors: at once, in the main thread with the machine lock held. */
+    void (*stop)(struct machine *m); /* to RUN_PAUSED; nothing when it does not run */
+    bool (*cont)(struct machine *m, GError **error);
+    void (*powerdown)(struct machine *m); /* presses the power button */
+    /* Ends the process with @status once the main loop is back in control. */
+    void (*quit)(struct machine *m, int status);
 };
 
 struct smp_config {
