@@ -37,7 +37,7 @@ bool state_read_bytes(struct state_reader *r, void *buf, size_t len, GError **er
 
 bool state_read_u32(struct state_reader *r, uint32_t *ret, GError **error)
 {
-    uint32_t v;
+    uint32_t v = 0;
 
     if (!state_read_bytes(r, &v, sizeof(v), error)) {
         return false;
@@ -48,7 +48,7 @@ bool state_read_u32(struct state_reader *r, uint32_t *ret, GError **error)
 
 bool state_read_u64(struct state_reader *r, uint64_t *ret, GError **error)
 {
-    uint64_t v;
+    uint64_t v = 0;
 
     if (!state_read_bytes(r, &v, sizeof(v), error)) {
         return false;
@@ -60,7 +60,7 @@ bool state_read_u64(struct state_reader *r, uint64_t *ret, GError **error)
 static void save_field(const struct state_field *f, uint8_t *base, GByteArray *out)
 {
     uint8_t *p = base + f->offset;
-    uint8_t le[8];
+    uint8_t le[8] = {0};
 
     switch (f->kind) {
     case STATE_KIND_UINT:
@@ -95,7 +95,7 @@ static void save_field(const struct state_field *f, uint8_t *base, GByteArray *o
 static bool load_uints(const struct state_field *f, uint8_t *p, struct state_reader *r,
                        GError **error)
 {
-    uint8_t le[8];
+    uint8_t le[8] = {0};
 
     for (size_t i = 0; i < f->count; i++, p += f->elem_size) {
         if (!state_read_bytes(r, le, f->elem_size, error)) {
@@ -108,7 +108,7 @@ static bool load_uints(const struct state_field *f, uint8_t *p, struct state_rea
 
 static bool load_bool(uint8_t *p, struct state_reader *r, GError **error)
 {
-    uint8_t v;
+    uint8_t v = 0;
 
     if (!state_read_bytes(r, &v, 1, error)) {
         return false;
@@ -124,7 +124,7 @@ static bool load_field(const struct state_field *f, uint8_t *base, struct state_
                        GError **error)
 {
     uint8_t *p = base + f->offset;
-    uint64_t deadline;
+    uint64_t deadline = 0;
 
     switch (f->kind) {
     case STATE_KIND_UINT:
@@ -171,7 +171,7 @@ void state_save(const struct state_table *t, void *base, GByteArray *out)
 
 bool state_load(const struct state_table *t, void *base, struct state_reader *r, GError **error)
 {
-    uint32_t version;
+    uint32_t version = 0;
 
     if (!state_read_u32(r, &version, error)) {
         return false;
