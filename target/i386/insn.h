@@ -230,7 +230,7 @@ struct x86_insn {
     uint8_t cond; /* opcode's low four bits */
     uint8_t imm2; /* second immediate */
     uint8_t opcode;
-    uint8_t spare;
+    uint8_t modrm; /* the byte itself, which the x87 remembers as last opcode; 0: none */
 };
 
 /*
