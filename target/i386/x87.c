@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The x87's register stack, status and pending errors.
+ *
+ * Intel's manual, volume 1, chapter 8. Whether FDP moves with every instruction or only with
+ * unmasked exceptions, and whether FCS and FDS exist, is what CPUID says (FDP_EXCPTN_ONLY,
+ * ZERO_FCS_FDS).
+ */
+#include "target/i386/x87_impl.h"
+
+void x87_init(struct x86_cpu *cpu)
+{
+    struct x86_fpu *fpu = &cpu->fpu;
+
+    fpu->cw = X87_CW_RESET;
+    fpu->sw = 0;
+    fpu->top = 0;
+    fpu->empty = 0xff;
+    fpu->op = 0;
+    fpu->ip = fpu->dp = 0;
+    fpu->cs = fpu->ds = 0;
+    x87_update_es(cpu);
+}
+
+void x87_enter_mmx(struct x86_cpu *cpu)
+{
+    cpu->fpu.top = 0;
+    cpu->fpu.empty = 0;
+}
+
+void x87_update_es(struct x86_cpu *cpu)
+{
+    struct x86_fpu *fpu = &cpu->fpu;
+    bool before = fpu->sw & X87_ES;
+
+    if (fpu->sw & ~fpu->cw & SF_ALL) {
+        fpu->sw |= X87_ES | X87_B;
+        return;
+    }
+    fpu->sw &= ~(X87_ES | X87_B);
+    if (before && !(cpu->cr0 & CR0_NE) && cpu->irq_ops && cpu->irq_ops->set_ferr) {
+        cpu->irq_ops->set_ferr(cpu->irq_opaque, /* level= */ false);
+    }
+}
+
+void x87_check_pending(struct x86_cpu *cpu)
+{
+    if (!(cpu->fpu.sw & X87_ES)) {
+        return;
+    }
+    if (cpu->cr0 & CR0_NE) {
+        x86_raise(cpu, EXC_MF, 0);
+    }
+    if (cpu->irq_ops && cpu->irq_ops->set_ferr) {
+        cpu->irq_ops->set_ferr(cpu->irq_opaque, /* level= */ true);
+    }
+}
+
+uint16_t x87_status(const struct x86_cpu *cpu)
+{
+    return cpu->fpu.sw | cpu->fpu.top << 11;
+}
+
+void x87_set_status(struct x86_cpu *cpu, uint16_t sw)
+{
+    cpu->fpu.sw = sw & (SF_ALL | X87_SF | X87_CONDS);
+    cpu->fpu.top = sw >> 11 & 7;
+    x87_update_es(cpu);
+}
+
+/* The tag of physical register n, whose contents decide between valid, zero and special. */
+static unsigned tag_of(const struct x86_fpu *fpu, unsigned n)
+{
+    const struct x86_fpr *r = &fpu->r[n];
+    struct f80 v = {.sig = r->mant, .se = r->exp};
+
+    if (fpu->empty >> n & 1) {
+        return 3;
+    }
+    switch (f80_class(v)) {
+    case SF_CLASS_NORMAL:
+        return 0;
+    case SF_CLASS_ZERO:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
+uint16_t x87_tags(const struct x86_cpu *cpu)
+{
+    uint16_t tags = 0;
+
+    for (unsigned n = 0; n < 8; n++) {
+        tags |= tag_of(&cpu->fpu, n) << 2 * n;
+    }
+    return tags;
+}
+
+void x87_set_tags(struct x86_cpu *cpu, uint16_t tags)
+{
+    cpu->fpu.empty = 0;
+    for (unsigned n = 0; n < 8; n++) {
+        cpu->fpu.empty |= ((tags >> 2 * n & 3) == 3) << n;
+    }
+}
+
+struct sf_env x87_env(const struct x86_cpu *cpu)
+{
+    static const uint8_t precision[4] = {24, 64, 53, 64};
+
+    return (struct sf_env){
+        .rounding = cpu->fpu.cw >> 10 & 3,
+        .precision = precision[cpu->fpu.cw >> 8 & 3],
+        .masks = cpu->fpu.cw & SF_ALL,
+        .x87 = true,
+    };
+}
+
+void x87_note(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    struct x86_fpu *fpu = &cpu->fpu;
+
+    fpu->op = (i->opcode & 7) << 8 | i->modrm;
+    fpu->ip = cpu->rip - i->len;
+    fpu->cs = cpu->seg[X86_CS].sel;
+    if (i->is_mem) {
+        fpu->dp = insn_ea(cpu, i);
+        fpu->ds = cpu->seg[i->seg].sel;
+    }
+}
+
+bool x87_commit(struct x86_cpu *cpu, struct sf_env *env)
+{
+    sf_drop_post_flags(env);
+    cpu->fpu.sw |= env->flags;
+    x87_set_conds(cpu, X87_C1, env->rounded_up && !(env->flags & SF_IE) ? X87_C1 : 0);
+    x87_update_es(cpu);
+    return !(env->flags & ~env->masks & SF_PRE);
+}
+
+bool x87_stack_fault(struct x86_cpu *cpu, bool overflow)
+{
+    cpu->fpu.sw |= SF_IE | X87_SF;
+    x87_set_conds(cpu, X87_C1, overflow ? X87_C1 : 0);
+    x87_update_es(cpu);
+    return cpu->fpu.cw & SF_IE;
+}
+
+uint64_t x87_probe_store(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size)
+{
+    uint64_t la = operand_linear(cpu, i, 0, size, /* write= */ true);
+
+    mem_probe(cpu, la, size, /* write= */ true);
+    return la;
+}
