@@ -155,10 +155,13 @@ enum {
     /* the flags columns */
     FL_C = FLAG_CF,
     FL_O = FLAG_OF,
+    FL_AF = FLAG_AF,
     FL_OSZAPC = FLAG_STATUS,
     FL_OSZPC = FLAG_STATUS & ~FLAG_AF,
     FL_OSZAP = FLAG_STATUS & ~FLAG_CF,
     FL_SZAPC = FLAG_STATUS & ~FLAG_OF,
+    FL_SZAP = FLAG_STATUS & ~(FLAG_OF | FLAG_CF),
+    FL_SZP = FLAG_SF | FLAG_ZF | FLAG_PF,
 };
 
 enum x86_op {
