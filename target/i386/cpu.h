@@ -165,6 +165,7 @@ struct x86_cpu {
     struct x86_tlb_entry *tlb_now; /* of the current privilege */
     uint32_t attention;            /* look at requests before the next block; atomic */
     uint32_t mode;                 /* enum x86_mode bits; part of a decoded block's key */
+    uint64_t start_rip;            /* of the instruction being executed: where a fault returns */
     const struct x86_insn *insn;   /* being executed, for precise faults */
     struct x86_tlb *tlb;
     void *engine;      /* the engine's per-CPU data */
@@ -212,6 +213,7 @@ struct x86_cpu {
     unsigned index;   /* of the vCPU */
     uint32_t apic_id; /* initial APIC id */
     bool bsp;
+    bool vendor_amd; /* SYSCALL, SYSENTER and a few checks differ by vendor */
     unsigned phys_bits;
     uint32_t features[FEAT_WORDS];
     const struct x86_model *model; /* cpuid.c's; may be NULL */
@@ -229,7 +231,10 @@ struct x86_cpu {
 
     /* unwinding and locked accesses of the instruction at hand */
     jmp_buf unwind;
-    bool unwind_ready;
+    struct {
+        int vector;
+        uint32_t error;
+    } raised; /* by x86_raise(), before delivery */
     struct x86_decoder *decoder;
     uint64_t rmw_la; /* of operand_load_rmw() */
     void *rmw_host;  /* its host address, or NULL: not plain RAM or split */

@@ -177,6 +177,12 @@ enum x86_jit {
     JIT_CALL, /* calls exec_NAME */
 };
 
+struct x86_operand_info {
+    uint8_t where; /* enum x86_where */
+    uint8_t size;  /* enum x86_size */
+};
+extern const struct x86_operand_info x86_operand_info[];
+
 typedef void x86_exec_fn(struct x86_cpu *cpu, const struct x86_insn *i);
 
 /* A row of insn.def. */

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paging: page walks, access rights, and filling the soft TLB.
+ *
+ * Two-level (with 4 MiB pages), PAE, four and five levels; NX, WP, SMEP, SMAP, protection keys,
+ * global pages; reserved bits. Accessed and dirty bits are set by compare-and-swap, because other
+ * CPUs walk the same tables. Intel SDM volume 3, chapter 4.
+ *
+ * Differs from silicon in that PCIDs do not keep translations apart: a CR3 load flushes whatever
+ * is not global, which is allowed and never seen.
+ */
+#include "target/i386/exec.h"
+#include "target/i386/tlb.h"
+#include "util/log.h"
+#include "util/rcu.h"
+#include <string.h>
+
+enum {
+    PTE_P = 1 << 0,
+    PTE_W = 1 << 1,
+    PTE_U = 1 << 2,
+    PTE_A = 1 << 5,
+    PTE_D = 1 << 6,
+    PTE_PS = 1 << 7,
+    PTE_G = 1 << 8,
+};
+#define PTE_NX   (1ULL << 63)
+#define PTE_ADDR 0x000ffffffffff000ULL
+
+/* One page walk under way. */
+struct walker {
+    struct x86_cpu *cpu;
+    uint64_t la;
+    enum access access;
+    bool user;   /* as CPL 3 */
+    bool smap;   /* supervisor access that may not touch user pages */
+    bool commit; /* set accessed and dirty bits */
+    uint32_t error;
+    /* accumulated */
+    bool w, u, nx;
+};
+
+uint64_t x86_bus_address(const struct x86_cpu *cpu, uint64_t gpa)
+{
+    return cpu->a20 ? gpa : gpa & ~(1ULL << 20);
+}
+
+struct address_space *x86_memory(const struct x86_cpu *cpu)
+{
+    return cpu->in_smm && cpu->smm_mem ? cpu->smm_mem : cpu->mem;
+}
+
+const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa)
+{
+    uint64_t page = x86_bus_address(cpu, gpa) & PAGE_MASK;
+    struct phys_page *p = &cpu->tlb->phys[(page >> PAGE_BITS) & (PHYS_SLOTS - 1)];
+    uint64_t len = PAGE_SIZE;
+
+    if (p->gpa == page) {
+        return p;
+    }
+    p->gpa = page;
+    p->block = NULL;
+    rcu_read_lock();
+    p->host = address_space_ram(x86_memory(cpu), page, &len, /* write= */ false, &p->block,
+                                &p->offset);
+    if (p->host && len < PAGE_SIZE) {
+        p->host = NULL;
+    }
+    p->writable = false;
+    if (p->host) {
+        len = PAGE_SIZE;
+        p->writable = address_space_ram(x86_memory(cpu), page, &len, /* write= */ true, NULL,
+                                        NULL) == p->host &&
+                      len >= PAGE_SIZE;
+    }
+    rcu_read_unlock();
+    return p;
+}
+
+static uint64_t pte_load(struct x86_cpu *cpu, uint64_t gpa, unsigned size)
+{
+    const struct phys_page *p = x86_phys_page(cpu, gpa);
+    uint8_t *host = p->host + (gpa & ~PAGE_MASK);
+
+    if (!p->host) {
+        return phys_read(cpu, gpa, size);
+    }
+    return size == 8 ? __atomic_load_n((uint64_t *)host, __ATOMIC_RELAXED)
+                     : __atomic_load_n((uint32_t *)host, __ATOMIC_RELAXED);
+}
+
+/* Sets @bits in an entry; false when it changed meanwhile. */
+static bool pte_set_bits(struct x86_cpu *cpu, uint64_t gpa, unsigned size, uint64_t old,
+                         uint64_t bits)
+{
+    const struct phys_page *p = x86_phys_page(cpu, gpa);
+    uint64_t offset = gpa & ~PAGE_MASK;
+    bool done;
+
+    if ((old & bits) == bits) {
+        return true;
+    }
+    if (!p->host || !p->writable) {
+        phys_write(cpu, gpa, old | bits, size);
+        return true;
+    }
+    if (size == 8) {
+        done = __atomic_compare_exchange_n((uint64_t *)(p->host + offset), &old, old | bits, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    } else {
+        uint32_t old32 = (uint32_t)old;
+
+        done = __atomic_compare_exchange_n((uint32_t *)(p->host + offset), &old32,
+                                           old32 | (uint32_t)bits, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_RELAXED);
+    }
+    if (done && !ram_page_all_dirty(p->block, p->offset)) {
+        ram_block_written(p->block, p->offset + offset, size);
+    }
+    return done;
+}
+
+/* Bits that must be zero in every entry of this CPU's page tables. */
+static uint64_t reserved_bits(const struct x86_cpu *cpu)
+{
+    uint64_t rsvd = PTE_ADDR & ~((1ULL << cpu->phys_bits) - 1);
+
+    if (!(cpu->efer & EFER_NXE)) {
+        rsvd |= PTE_NX;
+    }
+    if (!(cpu->efer & EFER_LMA)) {
+        rsvd |= 0x7ff0000000000000ULL;
+    }
+    return rsvd;
+}
+
+static bool refuse(struct walker *w, uint32_t bits)
+{
+    w->error |= bits;
+    return false;
+}
+
+/* Access rights of the leaf; fills what else the page allows. */
+static bool check_rights(struct walker *w, uint64_t pte, struct x86_walk *ret)
+{
+    const struct x86_cpu *cpu = w->cpu;
+    bool wp = cpu->cr0 & CR0_WP;
+    bool read = true, write = true, exec = !w->nx, key = false;
+
+    if (w->user) {
+        read = exec &= w->u;
+        read = w->u;
+        write = w->u && w->w;
+    } else {
+        write = w->w || !wp;
+        if (w->u) {
+            if (w->smap) {
+                read = write = false;
+            }
+            if (cpu->cr4 & CR4_SMEP) {
+                exec = false;
+            }
+        }
+    }
+    if (w->u && (cpu->cr4 & CR4_PKE) && (cpu->efer & EFER_LMA)) {
+        unsigned rights = (cpu->pkru >> ((pte >> 59 & 0xf) * 2)) & 3;
+        bool no_read = rights & 1, no_write = (rights & 1) || ((rights & 2) && (w->user || wp));
+
+        key = (w->access == ACCESS_READ && read && no_read) ||
+              (w->access == ACCESS_WRITE && write && no_write);
+        read &= !no_read;
+        write &= !no_write;
+    }
+    ret->readable = read;
+    ret->writable = write;
+    ret->executable = exec;
+    if (w->access == ACCESS_READ ? read : w->access == ACCESS_WRITE ? write : exec) {
+        return true;
+    }
+    return refuse(w, PF_P | (key ? PF_PK : 0));
+}
+
+/* Levels of the present mode and the first table. */
+static unsigned walk_levels(const struct x86_cpu *cpu)
+{
+    if (cpu->efer & EFER_LMA) {
+        return cpu->cr4 & CR4_LA57 ? 5 : 4;
+    }
+    return cpu->cr4 & CR4_PAE ? 3 : 2;
+}
+
+static bool is_leaf(const struct x86_cpu *cpu, unsigned level, uint64_t pte)
+{
+    if (level == 1) {
+        return true;
+    }
+    if (!(pte & PTE_PS)) {
+        return false;
+    }
+    switch (level) {
+    case 2:
+        return (cpu->cr4 & (CR4_PAE | CR4_PSE)) || (cpu->efer & EFER_LMA);
+    case 3:
+        return x86_has(cpu, X86_F_PDPE1GB);
+    default:
+        return false;
+    }
+}
+
+/* Reserved bits of an entry at @level. */
+static bool reserved_set(const struct x86_cpu *cpu, unsigned level, uint64_t pte, bool leaf,
+                         unsigned page_bits)
+{
+    bool wide = cpu->cr4 & CR4_PAE;
+
+    if (!wide) {
+        return leaf && level == 2 && (pte & (1 << 21));
+    }
+    if (pte & reserved_bits(cpu)) {
+        return true;
+    }
+    if (leaf && level > 1) {
+        return pte & ((1ULL << page_bits) - 1) & ~0x1fffULL;
+    }
+    return !leaf && (pte & PTE_PS) && level >= 3;
+}
+
+enum step {
+    STEP_OK,
+    STEP_FAULT,
+    STEP_AGAIN,
+};
+
+/* Goes down the tables once. STEP_AGAIN: an entry changed while its bits were set. */
+static enum step walk_once(struct walker *w, struct x86_walk *ret)
+{
+    struct x86_cpu *cpu = w->cpu;
+    bool wide = cpu->cr4 & CR4_PAE;
+    unsigned size = wide ? 8 : 4, bits = wide ? 9 : 10;
+    unsigned level = walk_levels(cpu);
+    uint64_t table = cpu->cr3 & (wide ? PTE_ADDR : 0xfffff000), pte, entry_gpa;
+
+    w->w = w->u = true;
+    w->nx = false;
+    if (level == 3) {
+        pte = cpu->pdpte[(w->la >> 30) & 3];
+        if (!(pte & PTE_P)) {
+            return STEP_FAULT;
+        }
+        table = pte & PTE_ADDR;
+        level = 2;
+    }
+    for (;; level--) {
+        unsigned shift = PAGE_BITS + bits * (level - 1);
+        bool leaf;
+
+        entry_gpa = table + ((w->la >> shift) & ((1u << bits) - 1)) * size;
+        pte = pte_load(cpu, entry_gpa, size);
+        if (!(pte & PTE_P)) {
+            return STEP_FAULT;
+        }
+        leaf = is_leaf(cpu, level, pte);
+        if (reserved_set(cpu, level, pte, leaf, shift)) {
+            w->error |= PF_P | PF_RSVD;
+            return STEP_FAULT;
+        }
+        w->w &= !!(pte & PTE_W);
+        w->u &= !!(pte & PTE_U);
+        w->nx |= wide && (pte & PTE_NX);
+        if (leaf) {
+            ret->page_bits = shift;
+            break;
+        }
+        if (w->commit && !pte_set_bits(cpu, entry_gpa, size, pte, PTE_A)) {
+            return STEP_AGAIN;
+        }
+        table = pte & (wide ? PTE_ADDR : 0xfffff000);
+    }
+    if (!check_rights(w, pte, ret)) {
+        return STEP_FAULT;
+    }
+    if (w->commit && !pte_set_bits(cpu, entry_gpa, size, pte,
+                                   PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0))) {
+        return STEP_AGAIN;
+    }
+    if (!(pte & PTE_D) && w->access != ACCESS_WRITE) {
+        ret->writable = false;
+    }
+    ret->global = (pte & PTE_G) && (cpu->cr4 & CR4_PGE);
+    ret->gpa = (pte & PTE_ADDR & ~((1ULL << ret->page_bits) - 1)) |
+               (w->la & ((1ULL << ret->page_bits) - 1));
+    if (ret->page_bits == 22) {
+        ret->gpa = (pte & 0xffc00000) | (pte >> 13 & 0xff) << 32 | (w->la & 0x3fffff);
+    }
+    return STEP_OK;
+}
+
+/* False: page fault with w->error. */
+static bool walk(struct walker *w, struct x86_walk *ret)
+{
+    struct x86_cpu *cpu = w->cpu;
+
+    w->error = (w->access == ACCESS_WRITE ? PF_W : 0) | (w->user ? PF_U : 0);
+    if (w->access == ACCESS_FETCH &&
+        (((cpu->efer & EFER_NXE) && (cpu->cr4 & CR4_PAE)) || (cpu->cr4 & CR4_SMEP))) {
+        w->error |= PF_I;
+    }
+    if (!(cpu->cr0 & CR0_PG)) {
+        *ret = (struct x86_walk){.gpa = w->la,
+                                 .page_bits = PAGE_BITS,
+                                 .readable = true,
+                                 .writable = true,
+                                 .executable = true};
+        return true;
+    }
+    for (;;) {
+        enum step step = walk_once(w, ret);
+
+        if (step != STEP_AGAIN) {
+            return step == STEP_OK;
+        }
+    }
+}
+
+struct x86_tlb *x86_tlb_new(void)
+{
+    return g_malloc0(sizeof(struct x86_tlb));
+}
+
+void x86_tlb_free(struct x86_tlb *tlb)
+{
+    g_free(tlb);
+}
+
+static void entry_clear(struct x86_tlb *tlb, unsigned set, unsigned slot)
+{
+    /* a page of another slot: no address that looks here can match */
+    uint64_t never = (uint64_t)(slot ^ 1) << PAGE_BITS;
+
+    tlb->e[set][slot].rtag = tlb->e[set][slot].wtag = tlb->e[set][slot].xtag = never;
+    tlb->info[set][slot].global = 0;
+}
+
+static void set_clear(struct x86_tlb *tlb, unsigned set)
+{
+    for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
+        entry_clear(tlb, set, slot);
+    }
+    tlb->used[set] = false;
+}
+
+void x86_tlb_flush(struct x86_cpu *cpu)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        if (tlb->used[set]) {
+            set_clear(tlb, set);
+        }
+    }
+    tlb->large_used = false;
+    tlb->flushes++;
+}
+
+void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        if (!tlb->used[set]) {
+            continue;
+        }
+        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
+            if (!tlb->info[set][slot].global) {
+                entry_clear(tlb, set, slot);
+            }
+        }
+    }
+    tlb->flushes++;
+}
+
+void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t la)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        entry_clear(tlb, set, tlb_slot(la));
+        for (unsigned slot = 0; tlb->large_used && slot < TLB_SLOTS; slot++) {
+            const struct x86_tlb_entry *e = &tlb->e[set][slot];
+            uint64_t mask = ~0ULL << tlb->info[set][slot].page_bits;
+
+            if (!((e->rtag ^ la) & mask) || !((e->wtag ^ la) & mask) || !((e->xtag ^ la) & mask)) {
+                entry_clear(tlb, set, slot);
+            }
+        }
+    }
+    tlb->flushes++;
+}
+
+void x86_tlb_flush_phys(struct x86_cpu *cpu)
+{
+    for (unsigned n = 0; n < PHYS_SLOTS; n++) {
+        cpu->tlb->phys[n].gpa = 1;
+    }
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        cpu->tlb->used[set] = true;
+    }
+    x86_tlb_flush(cpu);
+}
+
+void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        if (!tlb->used[set]) {
+            continue;
+        }
+        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
+            struct x86_tlb_entry *e = &tlb->e[set][slot];
+
+            if (e->wtag + e->addend == (uintptr_t)host) {
+                e->wtag = (uint64_t)(slot ^ 1) << PAGE_BITS;
+            }
+        }
+    }
+}
+
+enum tlb_set x86_tlb_set_system(const struct x86_cpu *cpu)
+{
+    return cpu->cr4 & CR4_SMAP ? TLB_SMAP : TLB_SUPER;
+}
+
+enum tlb_set x86_tlb_set(const struct x86_cpu *cpu)
+{
+    if (cpu->cpl == 3) {
+        return (cpu->eflags & FLAG_AC) && (cpu->cr0 & CR0_AM) ? TLB_CHECKED : TLB_USER;
+    }
+    return (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FLAG_AC) ? TLB_SMAP : TLB_SUPER;
+}
+
+/* Whether a data breakpoint is armed in the page: then every access takes the slow path. */
+static bool page_watched(const struct x86_cpu *cpu, uint64_t la)
+{
+    for (unsigned n = 0; (cpu->dr[7] & 0xff) && n < 4; n++) {
+        bool enabled = cpu->dr[7] >> (n * 2) & 3, data = cpu->dr[7] >> (16 + n * 4) & 3;
+
+        /* 8 bytes that start in the page before may reach into this one */
+        if (enabled && data &&
+            (!((cpu->dr[n] ^ la) & PAGE_MASK) || !(((cpu->dr[n] + 7) ^ la) & PAGE_MASK))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tlb_fill(struct x86_cpu *cpu, uint64_t la, enum tlb_set set, const struct x86_walk *wk)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+    unsigned slot = tlb_slot(la);
+    struct x86_tlb_entry *e = &tlb->e[set][slot];
+    const struct phys_page *p = x86_phys_page(cpu, wk->gpa);
+
+    if (set == TLB_CHECKED) {
+        return;
+    }
+    entry_clear(tlb, set, slot);
+    if (!p->host) {
+        return;
+    }
+    tlb->used[set] = true;
+    la &= PAGE_MASK;
+    e->addend = (uintptr_t)p->host - la;
+    if (wk->executable) {
+        e->xtag = la;
+    }
+    if (!page_watched(cpu, la)) {
+        bool others = __atomic_load_n(&p->block->watching, __ATOMIC_RELAXED) & ~(1u << DIRTY_CODE);
+
+        if (wk->readable) {
+            e->rtag = la;
+        }
+        if (wk->writable && p->writable && !others && ram_page_all_dirty(p->block, p->offset)) {
+            e->wtag = la;
+        }
+    }
+    tlb->info[set][slot].global = wk->global;
+    tlb->info[set][slot].page_bits = wk->page_bits;
+    tlb->large_used |= wk->page_bits > PAGE_BITS;
+}
+
+void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
+                   struct x86_walk *ret)
+{
+    struct walker w = {
+        .cpu = cpu,
+        .la = la,
+        .access = access,
+        .user = set == TLB_USER || set == TLB_CHECKED,
+        .smap = set == TLB_SMAP,
+        .commit = true,
+    };
+
+    if (!walk(&w, ret)) {
+        if (log_on(LOG_MMU)) {
+            log_printf(LOG_MMU, "page fault: la %#" PRIx64 " error %#x\n", la, w.error);
+        }
+        x86_raise_pf(cpu, la, w.error);
+    }
+    tlb_fill(cpu, la, set, ret);
+}
+
+bool x86_debug_translate(struct x86_cpu *cpu, uint64_t la, uint64_t *ret_gpa)
+{
+    struct walker w = {.cpu = cpu, .la = la, .access = ACCESS_READ, .commit = false};
+    struct x86_walk wk;
+
+    if (!(cpu->efer & EFER_LMA)) {
+        w.la = (uint32_t)la;
+    }
+    if (!walk(&w, &wk)) {
+        return false;
+    }
+    *ret_gpa = x86_bus_address(cpu, wk.gpa);
+    return true;
+}
+
+static void walk_table(struct x86_cpu *cpu, uint64_t table, unsigned level, uint64_t la,
+                       uint64_t rights,
+                       void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level,
+                                    uint64_t flags),
+                       void *opaque)
+{
+    bool wide = cpu->cr4 & CR4_PAE;
+    unsigned size = wide ? 8 : 4, bits = wide ? 9 : 10, shift = PAGE_BITS + bits * (level - 1);
+    unsigned top = walk_levels(cpu), count = 1u << bits;
+
+    for (unsigned n = 0; n < count; n++) {
+        uint64_t pte = pte_load(cpu, table + (uint64_t)n * size, size);
+        uint64_t at = la | (uint64_t)n << shift, both = rights;
+
+        if (!(pte & PTE_P) || reserved_set(cpu, level, pte, is_leaf(cpu, level, pte), shift)) {
+            continue;
+        }
+        if (level == top && top >= 4 && n >= count / 2) {
+            at |= ~0ULL << (shift + bits);
+        }
+        both &= pte | ~(uint64_t)(PTE_W | PTE_U);
+        both |= pte & PTE_NX;
+        if (is_leaf(cpu, level, pte)) {
+            each(opaque, at, pte, level, both | (pte & (PTE_G | PTE_A | PTE_D)));
+        } else {
+            walk_table(cpu, pte & (wide ? PTE_ADDR : 0xfffff000), level - 1, at, both, each,
+                       opaque);
+        }
+    }
+}
+
+void x86_debug_walk(struct x86_cpu *cpu,
+                    void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level,
+                                 uint64_t flags),
+                    void *opaque)
+{
+    unsigned level = walk_levels(cpu);
+    uint64_t rights = PTE_P | PTE_W | PTE_U;
+
+    if (!(cpu->cr0 & CR0_PG)) {
+        return;
+    }
+    if (level == 3) {
+        for (unsigned n = 0; n < 4; n++) {
+            if (cpu->pdpte[n] & PTE_P) {
+                walk_table(cpu, cpu->pdpte[n] & PTE_ADDR, 2, (uint64_t)n << 30, rights, each,
+                           opaque);
+            }
+        }
+        return;
+    }
+    walk_table(cpu, cpu->cr3 & (level == 2 ? 0xfffff000 : PTE_ADDR), level, 0, rights, each,
+               opaque);
+}
