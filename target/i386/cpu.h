@@ -143,6 +143,7 @@ enum x86_run_state {
 struct x86_tlb;
 struct x86_decoder;
 struct x86_insn;
+struct phys_page;
 
 struct x86_cpu {
     /* hot: the interpreter's fast handlers use this part */
@@ -167,6 +168,7 @@ struct x86_cpu {
     uint32_t mode;                 /* enum x86_mode bits; part of a decoded block's key */
     uint64_t start_rip;            /* of the instruction being executed: where a fault returns */
     const struct x86_insn *insn;   /* being executed, for precise faults */
+    bool insn_again; /* set by a REP that is to be entered again: rip is its own address */
     struct x86_tlb *tlb;
     void *engine;      /* the engine's per-CPU data */
     uint64_t executed; /* instructions, for statistics */
@@ -236,9 +238,14 @@ struct x86_cpu {
         uint32_t error;
     } raised; /* by x86_raise(), before delivery */
     struct x86_decoder *decoder;
-    uint64_t rmw_la; /* of operand_load_rmw() */
-    void *rmw_host;  /* its host address, or NULL: not plain RAM or split */
-    void *rmw_host2; /* of the second page of a split access */
+    uint64_t rmw_la;                  /* of operand_load_rmw() */
+    uint8_t *rmw_host;                /* its host address, or NULL: not plain RAM, or two pages */
+    const struct phys_page *rmw_page; /* to be told of the write, or NULL */
+    bool rmw_exclusive;               /* the other CPUs are held until the store */
+    /* A spin-wait hint: lets other threads run; may be NULL. */
+    void (*pause)(struct x86_cpu *cpu);
+    /* Holds (or lets go) all other vCPUs of the machine; may be NULL when there are none. */
+    void (*exclusive)(struct x86_cpu *cpu, bool enter);
 };
 
 /* Zeroed and reset. Set features, address spaces and ops, then call x86_cpu_reset(). */

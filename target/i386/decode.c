@@ -518,8 +518,6 @@ static bool decode_immediate(struct decoding *s, struct x86_insn *i, unsigned si
     switch (size) {
     case SIZE_1:
     case SIZE_2:
-    case SIZE_X:
-    case SIZE_16:
         return fetch(s, size == SIZE_2 ? 2 : 1, &i->imm);
     case SIZE_BS:
         return fetch_signed(s, 1, &i->imm);
@@ -591,8 +589,13 @@ static bool decode_operand(struct decoding *s, struct x86_insn *i, unsigned n, u
         i->is_mem = true;
         i->base = i->index = X86_ZERO;
         return fetch(s, i->asize, &i->imm);
-    case WHERE_IMM:
     case WHERE_VIS4:
+        if (!fetch(s, 1, &i->imm)) {
+            return false;
+        }
+        i->imm &= s->mode & MODE_CODE64 ? 0xff : 0x7f;
+        return true;
+    case WHERE_IMM:
         return decode_immediate(s, i, o->size);
     case WHERE_IMM2:
         return fetch_byte(s, &i->imm2);
@@ -616,8 +619,9 @@ static const struct x86_row *find_row(const struct decoding *s, const struct can
 static void store_prefixes(const struct decoding *s, const struct x86_row *row, struct x86_insn *i)
 {
     i->prefixes = (s->lock ? PREFIX_LOCK : 0) | (s->opsize ? PREFIX_66 : 0) |
-                  (s->has_rex ? PREFIX_REX : 0) | (s->rex & 8 ? PREFIX_W : 0) |
-                  (s->vex ? PREFIX_VEX : 0) | (s->vex_l ? PREFIX_L : 0);
+                  (s->has_rex ? PREFIX_REX : 0) |
+                  (s->rex & 8 && s->mode & MODE_CODE64 ? PREFIX_W : 0) | (s->vex ? PREFIX_VEX : 0) |
+                  (s->vex_l ? PREFIX_L : 0);
     if (row->pfx == PFX_ANY && s->rep) {
         i->prefixes |= s->rep == 0xf3 ? PREFIX_REPZ : PREFIX_REPNZ;
     }

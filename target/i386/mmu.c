@@ -13,6 +13,7 @@
 #include "target/i386/tlb.h"
 #include "util/log.h"
 #include "util/rcu.h"
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -62,8 +63,8 @@ const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa)
     p->gpa = page;
     p->block = NULL;
     rcu_read_lock();
-    p->host = address_space_ram(x86_memory(cpu), page, &len, /* write= */ false, &p->block,
-                                &p->offset);
+    p->host =
+        address_space_ram(x86_memory(cpu), page, &len, /* write= */ false, &p->block, &p->offset);
     if (p->host && len < PAGE_SIZE) {
         p->host = NULL;
     }
@@ -280,8 +281,8 @@ static enum step walk_once(struct walker *w, struct x86_walk *ret)
     if (!check_rights(w, pte, ret)) {
         return STEP_FAULT;
     }
-    if (w->commit && !pte_set_bits(cpu, entry_gpa, size, pte,
-                                   PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0))) {
+    if (w->commit &&
+        !pte_set_bits(cpu, entry_gpa, size, pte, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0))) {
         return STEP_AGAIN;
     }
     if (!(pte & PTE_D) && w->access != ACCESS_WRITE) {
@@ -526,11 +527,10 @@ bool x86_debug_translate(struct x86_cpu *cpu, uint64_t la, uint64_t *ret_gpa)
     return true;
 }
 
-static void walk_table(struct x86_cpu *cpu, uint64_t table, unsigned level, uint64_t la,
-                       uint64_t rights,
-                       void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level,
-                                    uint64_t flags),
-                       void *opaque)
+static void
+walk_table(struct x86_cpu *cpu, uint64_t table, unsigned level, uint64_t la, uint64_t rights,
+           void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level, uint64_t flags),
+           void *opaque)
 {
     bool wide = cpu->cr4 & CR4_PAE;
     unsigned size = wide ? 8 : 4, bits = wide ? 9 : 10, shift = PAGE_BITS + bits * (level - 1);

@@ -40,7 +40,7 @@ struct tlb_info {
 
 /* A page of guest-physical memory: how to reach it. */
 struct phys_page {
-    uint64_t gpa; /* 1 when the slot is empty */
+    uint64_t gpa;  /* 1 when the slot is empty */
     uint8_t *host; /* NULL: not RAM or ROM */
     bool writable;
     struct ram_block *block;
