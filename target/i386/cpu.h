@@ -272,6 +272,8 @@ void x86_cpu_kick(struct x86_cpu *cpu);
 /* Sets and clears bits of cpu->requests; wakes the CPU. Any thread. */
 void x86_cpu_request(struct x86_cpu *cpu, uint32_t bits);
 void x86_cpu_unrequest(struct x86_cpu *cpu, uint32_t bits);
+/* Makes the engine call x86_cpu_poll() before its next block. Any thread. */
+void x86_attention(struct x86_cpu *cpu);
 /* Address line 20. The vCPU thread, or with the CPU stopped. */
 void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes);
 

@@ -3,6 +3,7 @@
  * Moving data: MOV and its kin, the stack, exchanges, CMPXCHG8B/16B, flags by name.
  */
 #include "target/i386/system.h"
+#include "util/host_atomic.h"
 #include <string.h>
 
 void exec_MOV(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -400,14 +401,9 @@ static void compare_exchange_pair(struct x86_cpu *cpu, const struct x86_insn *i,
         old[0] = (uint32_t)all;
         old[1] = all >> 32;
     } else if (cpu->rmw_host) {
-        unsigned __int128 *host = (unsigned __int128 *)(void *)cpu->rmw_host;
-        unsigned __int128 expect = (unsigned __int128)want[1] << 64 | want[0];
-        unsigned __int128 seen =
-            __sync_val_compare_and_swap(host, expect, (unsigned __int128)with[1] << 64 | with[0]);
-
-        equal = seen == expect;
-        old[0] = (uint64_t)seen;
-        old[1] = (uint64_t)(seen >> 64);
+        old[0] = want[0];
+        old[1] = want[1];
+        equal = host_cas128(cpu->rmw_host, old, with);
         mem_rmw_written(cpu, 16);
     } else {
         mem_read_bytes(cpu, la, old, 16);

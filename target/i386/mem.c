@@ -35,6 +35,7 @@ void x86_io_end(struct x86_cpu *cpu, bool begun)
     if (begun) {
         rcu_read_lock();
     }
+    x86_attention(cpu); /* the device may have asked this very CPU for something */
     if (__atomic_load_n(&cpu->requests, __ATOMIC_RELAXED) & X86_REQ_TLB) {
         x86_cpu_unrequest(cpu, X86_REQ_TLB);
         x86_tlb_flush_phys(cpu);

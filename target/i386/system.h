@@ -62,7 +62,6 @@ void x86_update_mode(struct x86_cpu *cpu);
 void x86_set_cpl(struct x86_cpu *cpu, unsigned cpl);
 /* Writes the flags in @mask; AC, TF, VM and IF take effect. */
 void x86_eflags_write(struct x86_cpu *cpu, uint32_t val, uint32_t mask);
-void x86_attention(struct x86_cpu *cpu);
 
 /* seg.c: descriptors. desc_fetch() is false when @sel is null or beyond its table. */
 bool desc_fetch(struct x86_cpu *cpu, uint16_t sel, struct x86_desc *ret);

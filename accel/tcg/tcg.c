@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The software CPU as an accelerator: the loop of a vCPU thread, and its surroundings.
+ *
+ * The loop looks at requests when cpu->attention is set, finds the next block and runs it; blocks
+ * run into each other and come back here when they find no successor, or for attention. A fault
+ * unwinds to the loop with longjmp().
+ */
+#include "accel/tcg/tcg.h"
+#include "hw/core/machine.h"
+#include "target/i386/step.h"
+#include "target/i386/vcpu.h"
+#include "util/log.h"
+#include "util/rcu.h"
+#include <inttypes.h>
+#include <sched.h>
+
+static struct tcg *tcg_of_vcpu(const struct vcpu *v)
+{
+    return container_of(v->accel, struct tcg, accel);
+}
+
+static bool tcg_init(struct accel *a, struct machine *m, GError **error)
+{
+    struct tcg *t = container_of(a, struct tcg, accel);
+
+    (void)m;
+    (void)error;
+    g_mutex_init(&t->lock);
+    g_cond_init(&t->changed);
+    g_mutex_init(&t->code_lock);
+    t->code_lines = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    t->cpus = g_ptr_array_new();
+    return true;
+}
+
+static void tcg_fini(struct accel *a)
+{
+    struct tcg *t = container_of(a, struct tcg, accel);
+
+    g_hash_table_destroy(t->code_lines);
+    g_ptr_array_free(t->cpus, TRUE);
+    g_mutex_clear(&t->lock);
+    g_cond_clear(&t->changed);
+    g_mutex_clear(&t->code_lock);
+}
+
+static void yield_host(struct x86_cpu *cpu)
+{
+    (void)cpu;
+    sched_yield();
+}
+
+/* With one CPU a spin loop waits for an interrupt or a device, not for a peer. */
+static void tcg_attach(struct tcg *t, struct tcg_cpu *tc)
+{
+    g_mutex_lock(&t->code_lock);
+    g_ptr_array_add(t->cpus, tc);
+    for (guint n = 0; t->cpus->len > 1 && n < t->cpus->len; n++) {
+        struct tcg_cpu *each = g_ptr_array_index(t->cpus, n);
+
+        each->cpu->pause = yield_host;
+        each->cpu->exclusive = tcg_exclusive;
+    }
+    g_mutex_unlock(&t->code_lock);
+}
+
+static bool tcg_vcpu_init(struct vcpu *v, GError **error)
+{
+    struct tcg_cpu *tc = g_new0(struct tcg_cpu, 1);
+
+    tc->vcpu = v;
+    tc->cpu = x86_vcpu_cpu(v);
+    tc->tcg = tcg_of_vcpu(v);
+    tcg_blocks_init(tc);
+    if (!tc->arena) {
+        tcg_blocks_fini(tc);
+        g_free(tc);
+        return fail_errno(error, "cannot get memory for decoded code");
+    }
+    tc->cpu->engine = tc;
+    v->engine = tc;
+    tcg_attach(tc->tcg, tc);
+    return true;
+}
+
+static void tcg_vcpu_fini(struct vcpu *v)
+{
+    struct tcg_cpu *tc = v->engine;
+
+    g_mutex_lock(&tc->tcg->code_lock);
+    g_ptr_array_remove(tc->tcg->cpus, tc);
+    g_mutex_unlock(&tc->tcg->code_lock);
+    tc->cpu->engine = NULL;
+    v->engine = NULL;
+    tcg_blocks_fini(tc);
+    g_free(tc);
+}
+
+enum attend {
+    ATTEND_RUN,  /* go on with blocks */
+    ATTEND_STEP, /* go on with one instruction */
+    ATTEND_EXIT,
+    ATTEND_HALT,
+};
+
+/* Serves what set cpu->attention. May raise. */
+static enum attend attend(struct tcg_cpu *tc)
+{
+    struct x86_cpu *cpu = tc->cpu;
+    bool may_run = x86_cpu_poll(cpu);
+
+    tcg_yield(tc->tcg);
+    if (__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & X86_REQ_CODE) {
+        x86_cpu_unrequest(cpu, X86_REQ_CODE);
+        tcg_blocks_drop_stale(tc);
+        cpu->tlb->flushes++;
+    }
+    if (!may_run) {
+        return ATTEND_HALT;
+    }
+    if ((__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & X86_REQ_EXIT) ||
+        __atomic_load_n(&tc->vcpu->exit_request, __ATOMIC_ACQUIRE)) {
+        x86_cpu_unrequest(cpu, X86_REQ_EXIT);
+        x86_attention(cpu); /* whatever else there is will be seen by the next run */
+        return ATTEND_EXIT;
+    }
+    return cpu->interrupt_shadow || (cpu->mode & MODE_SLOW) ? ATTEND_STEP : ATTEND_RUN;
+}
+
+static void log_exec(const struct x86_cpu *cpu)
+{
+    log_printf(LOG_EXEC, "CPU %u: %04x:%016" PRIx64 " mode %#x\n", cpu->index, cpu->seg[X86_CS].sel,
+               cpu->rip, cpu->mode);
+}
+
+static void step(struct tcg_cpu *tc)
+{
+    tc->steps++;
+    x86_step_one(tc->cpu);
+}
+
+static enum vcpu_exit loop(struct tcg_cpu *tc)
+{
+    struct x86_cpu *cpu = tc->cpu;
+
+    /* a fault comes back here; delivering it may fault again */
+    if (setjmp(cpu->unwind)) {
+        x86_deliver_raised(cpu);
+    }
+    for (;;) {
+        struct tcg_block *b;
+
+        if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+            switch (attend(tc)) {
+            case ATTEND_HALT:
+                __atomic_store_n(&tc->vcpu->halted, true, __ATOMIC_SEQ_CST);
+                return VCPU_EXIT_HALTED;
+            case ATTEND_EXIT:
+                return VCPU_EXIT_REQUEST;
+            case ATTEND_STEP:
+                step(tc);
+                continue;
+            case ATTEND_RUN:
+                break;
+            }
+        }
+        b = tcg_block_find(tc);
+        if (log_on(LOG_EXEC)) {
+            log_exec(cpu);
+        }
+        if (b) {
+            tcg_run_block(cpu, b);
+        } else {
+            step(tc);
+        }
+    }
+}
+
+static enum vcpu_exit tcg_run(struct vcpu *v)
+{
+    struct tcg_cpu *tc = v->engine;
+    enum vcpu_exit why;
+
+    __atomic_store_n(&v->halted, false, __ATOMIC_SEQ_CST);
+    x86_attention(tc->cpu);
+    tcg_run_begin(tc->tcg);
+    rcu_read_lock();
+    why = loop(tc);
+    rcu_read_unlock();
+    tcg_run_end(tc->tcg);
+    return why;
+}
+
+static void tcg_kick(struct vcpu *v)
+{
+    x86_attention(x86_vcpu_cpu(v));
+}
+
+static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const char *fmt, ...),
+                           void *opaque)
+{
+    struct tcg *t = container_of(a, struct tcg, accel);
+
+    g_mutex_lock(&t->code_lock);
+    for (guint n = 0; n < t->cpus->len; n++) {
+        const struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
+
+        print(opaque,
+              "CPU %u: %" PRIu64 " instructions, %" PRIu64 " single steps, %" PRIu64
+              " blocks made, %" PRIu64 " pages invalidated, %" PRIu64 " flushes, %zu KiB in use\n",
+              tc->cpu->index, tc->cpu->executed, tc->steps, tc->blocks_made, tc->invalidations,
+              tc->flushes, tc->arena_used / 1024);
+    }
+    g_mutex_unlock(&t->code_lock);
+}
+
+static const struct accel_type tcg_type = {
+    .name = "tcg",
+    .description = "software CPU",
+    .size = sizeof(struct tcg),
+    .init = tcg_init,
+    .fini = tcg_fini,
+    .vcpu_init = tcg_vcpu_init,
+    .vcpu_fini = tcg_vcpu_fini,
+    .run = tcg_run,
+    .kick = tcg_kick,
+    .print_info = tcg_print_info,
+};
+ACCEL_TYPE(tcg_type);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x86 vCPUs: what accel/ needs to know of the CPU, and flushes when the memory map changes.
+ */
+#include "target/i386/vcpu.h"
+#include "hw/core/machine.h"
+
+struct x86_cpu *x86_vcpu_cpu(const struct vcpu *v)
+{
+    return container_of(v, struct x86_vcpu, vcpu)->cpu;
+}
+
+static bool has_work(struct vcpu *v)
+{
+    return x86_cpu_has_work(x86_vcpu_cpu(v));
+}
+
+static void reset(struct vcpu *v)
+{
+    x86_cpu_reset(x86_vcpu_cpu(v));
+    __atomic_store_n(&v->halted, false, __ATOMIC_SEQ_CST);
+}
+
+static const struct vcpu_target x86_target = {
+    .has_work = has_work,
+    .reset = reset,
+};
+
+static void wake_thread(struct x86_cpu *cpu)
+{
+    struct x86_vcpu *xv = cpu->kick_opaque;
+
+    if (xv->vcpu.thread && __atomic_load_n(&xv->vcpu.halted, __ATOMIC_SEQ_CST)) {
+        vcpu_kick(&xv->vcpu);
+    }
+}
+
+/* Decoded code goes by host address, so it stays; how addresses lead there changes. */
+static void flush_all(struct x86_cpu *cpu)
+{
+    x86_cpu_request(cpu, X86_REQ_TLB);
+}
+
+static void mem_changed(struct view_listener *l, const struct view *old_view,
+                        const struct view *new_view)
+{
+    (void)old_view;
+    (void)new_view;
+    flush_all(container_of(l, struct x86_vcpu, mem_changed)->cpu);
+}
+
+static void smm_mem_changed(struct view_listener *l, const struct view *old_view,
+                            const struct view *new_view)
+{
+    (void)old_view;
+    (void)new_view;
+    flush_all(container_of(l, struct x86_vcpu, smm_changed)->cpu);
+}
+
+struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_id)
+{
+    struct x86_vcpu *xv = g_new0(struct x86_vcpu, 1);
+    struct x86_cpu *cpu = x86_cpu_new(index, apic_id);
+
+    xv->cpu = cpu;
+    xv->vcpu.machine = m;
+    xv->vcpu.target = &x86_target;
+    xv->vcpu.accel = m->accel;
+    xv->vcpu.index = (int)index;
+    cpu->mem = &m->memory;
+    cpu->io = &m->io;
+    cpu->clock = &m->clock_virtual;
+    cpu->kick = wake_thread;
+    cpu->kick_opaque = xv;
+    xv->mem_changed.changed = mem_changed;
+    address_space_listen(cpu->mem, &xv->mem_changed);
+    return xv;
+}
+
+void x86_vcpu_set_smm_memory(struct x86_vcpu *xv, struct address_space *smm)
+{
+    xv->cpu->smm_mem = smm;
+    xv->smm_changed.changed = smm_mem_changed;
+    address_space_listen(smm, &xv->smm_changed);
+}
+
+void x86_vcpu_free(struct x86_vcpu *xv)
+{
+    if (!xv) {
+        return;
+    }
+    vcpu_join(&xv->vcpu);
+    address_space_unlisten(xv->cpu->mem, &xv->mem_changed);
+    if (xv->cpu->smm_mem) {
+        address_space_unlisten(xv->cpu->smm_mem, &xv->smm_changed);
+    }
+    x86_cpu_free(xv->cpu);
+    g_free(xv);
+}
