@@ -200,6 +200,7 @@ void x86_cpu_reset(struct x86_cpu *cpu)
     cpu->msr.pat = 0x0007040600070406ULL;
     cpu->msr.misc_enable = 1;
     cpu->msr.mcg_ctl = ~0ULL;
+    cpu->msr.hwcr = 1 << 24; /* the TSC counts at the rated frequency */
     for (unsigned n = 0; n < X86_MCE_BANKS; n++) {
         cpu->msr.mce[n].ctl = ~0ULL;
     }
