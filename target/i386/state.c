@@ -43,7 +43,7 @@ void x86_cpu_features_changed(struct x86_cpu *cpu)
     cpu->decoder = x86_decoder_new(cpu);
     x86_cpuid(cpu, 0, 0, id);
     cpu->vendor_amd = id[1] == 0x68747541 || id[1] == 0x6f677948; /* "Auth", "Hygo" */
-    x86_cpu_request(cpu, X86_REQ_CODE);
+    x86_cpu_request(cpu, X86_REQ_FLUSH_CODE);
 }
 
 static bool segments_flat(const struct x86_cpu *cpu)
@@ -133,7 +133,7 @@ void x86_cpu_state_loaded(struct x86_cpu *cpu)
 {
     x86_update_mode(cpu);
     x86_tlb_flush_phys(cpu);
-    x86_cpu_request(cpu, X86_REQ_CODE);
+    x86_attention(cpu);
 }
 
 void x86_seg_set(struct x86_cpu *cpu, enum x86_seg_reg s, uint16_t sel, uint64_t base,
@@ -290,7 +290,7 @@ void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes)
 {
     if (cpu->a20 != passes) {
         cpu->a20 = passes;
-        x86_cpu_request(cpu, X86_REQ_TLB | X86_REQ_CODE);
+        x86_cpu_request(cpu, X86_REQ_TLB);
     }
 }
 
