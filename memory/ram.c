@@ -7,8 +7,8 @@
 #include "util/common.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <linux/memfd.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -296,6 +296,9 @@ void ram_block_watch(struct ram_block *b, enum dirty_client client)
         ram_block_set_dirty(b, client, 0, b->size);
     }
     __atomic_or_fetch(&b->watching, 1u << client, __ATOMIC_SEQ_CST);
+    if (b->watching_changed) {
+        b->watching_changed(b->engine_opaque, b);
+    }
 }
 
 void ram_block_unwatch(struct ram_block *b, enum dirty_client client)
@@ -303,6 +306,16 @@ void ram_block_unwatch(struct ram_block *b, enum dirty_client client)
     __atomic_and_fetch(&b->watching, ~(1u << client), __ATOMIC_SEQ_CST);
     if (b->dirty[client]) { /* "dirty" is what asks no bookkeeping of writers */
         ram_block_set_dirty(b, client, 0, b->size);
+    }
+    if (b->watching_changed) {
+        b->watching_changed(b->engine_opaque, b);
+    }
+}
+
+void ram_block_sync_dirty(struct ram_block *b)
+{
+    if (b->fetch_dirty) {
+        b->fetch_dirty(b->engine_opaque, b);
     }
 }
 

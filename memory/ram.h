@@ -42,6 +42,10 @@ struct ram_block {
     /* A write reached pages with code; called without locks by the writing thread. */
     void (*code_written)(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
     void *code_opaque;
+    /* Set by an engine whose guests write without telling (KVM); machine lock. May be NULL. */
+    void (*watching_changed)(void *opaque, struct ram_block *block);
+    void (*fetch_dirty)(void *opaque, struct ram_block *block);
+    void *engine_opaque;
 };
 
 /* Anonymous memory. */
@@ -56,9 +60,15 @@ struct ram_block *ram_block_new_file(const char *name, const char *path, uint64_
 /* NULL is fine. Wait for readers first (region_fini()). */
 void ram_block_free(struct ram_block *b);
 
-/* Bitmaps exist from here on; every page starts dirty. */
+/* Bitmaps exist from here on; every page starts dirty. Machine lock, where there is a machine. */
 void ram_block_watch(struct ram_block *b, enum dirty_client client);
 void ram_block_unwatch(struct ram_block *b, enum dirty_client client);
+
+/*
+ * Brings in the writes of engines that keep a log of their own. Clients call it before a round of
+ * ram_block_test_clear(), with the machine lock held.
+ */
+void ram_block_sync_dirty(struct ram_block *b);
 
 /* Someone wrote @len bytes at @offset. Called by every writer other than translated code. */
 void ram_block_written(struct ram_block *b, uint64_t offset, uint64_t len);
