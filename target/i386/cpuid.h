@@ -48,6 +48,7 @@ struct x86_ident {
     struct x86_topology topology;
     char hypervisor[13]; /* signature of leaf 0x40000000; "" hides the leaf */
     uint32_t pmu[4];     /* leaf 0xA */
+    uint64_t tsc_khz;    /* asked for by the user; 0: the accelerator chooses */
     struct x86_xsave_part xsave[X86_XSAVE_PARTS];
 };
 

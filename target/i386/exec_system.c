@@ -137,9 +137,10 @@ void exec_PAUSE(struct x86_cpu *cpu, const struct x86_insn *i)
     }
 }
 
-/* How long MWAIT waits: a store by another CPU is not seen, and waking early is allowed. */
-#define MWAIT_US 100
-
+/*
+ * MONITOR remembers where; MWAIT waits for the next interrupt or a while, because a store by
+ * another CPU cannot be seen here: an early wake-up is always allowed.
+ */
 void exec_MONITOR(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint64_t off = gpr_read(cpu, X86_RAX, i->asize);
@@ -157,14 +158,8 @@ void exec_MWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
     if ((uint32_t)cpu->gpr[X86_RCX] & ~1u) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    (void)i;
-    if (cpu->monitor_armed && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
-        bool begun = x86_io_begin(cpu);
-
-        g_usleep(MWAIT_US);
-        x86_io_end(cpu, begun);
-    }
     cpu->monitor_armed = false;
+    exec_PAUSE(cpu, i);
 }
 
 void exec_CLAC(struct x86_cpu *cpu, const struct x86_insn *i)

@@ -507,7 +507,7 @@ bool x86_model_apply(struct x86_cpu *cpu, const char *text, const struct x86_top
     cpu->model = r.model;
     cpu->phys_bits = phys_bits;
     if (r.tsc_hz) {
-        cpu->tsc_khz = r.tsc_hz / 1000;
+        cpu->tsc_khz = r.id.tsc_khz = r.tsc_hz / 1000;
     }
     g_free(cpu->cpuid_data);
     cpu->cpuid_data = g_new(struct x86_ident, 1);

@@ -9,7 +9,8 @@
 #define VITRO_TARGET_I386_VCPU_H
 
 #include "accel/accel.h"
-#include "target/i386/cpu.h"
+#include "target/i386/models.h"
+#include "util/linker_set.h"
 
 struct x86_vcpu {
     struct vcpu vcpu; /* first */
@@ -26,5 +27,15 @@ void x86_vcpu_free(struct x86_vcpu *xv);
 void x86_vcpu_set_smm_memory(struct x86_vcpu *xv, struct address_space *smm);
 
 struct x86_cpu *x86_vcpu_cpu(const struct vcpu *v);
+
+/* What an accelerator with a CPU of its own offers guests. Without a row, the software CPU's. */
+struct x86_engine {
+    const char *accel; /* accel_type.name */
+    bool (*caps)(struct accel *a, struct x86_accel_caps *ret, GError **error);
+    /* Whether its CPUs have system management mode. */
+    bool (*smm)(struct accel *a);
+};
+
+#define X86_ENGINE(sym) LINKER_SET_ENTRY(x86_engines, struct x86_engine, sym)
 
 #endif
