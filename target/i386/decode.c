@@ -268,7 +268,6 @@ static bool vex_prefix(struct decoding *s, uint8_t first)
     s->rep = pp_rep[b & 3];
     if (!(s->mode & MODE_CODE64)) {
         s->rex &= 8;
-        s->vvvv &= 7;
     }
     return fetch_byte(s, &s->opcode);
 }
@@ -609,6 +608,9 @@ static const struct x86_row *find_row(const struct decoding *s, const struct can
     for (unsigned n = 0; n < c->count; n++) {
         const struct x86_row *row = &x86_rows[s->dec->rows[c->first + n]];
 
+        if (row->op == OP_PAUSE && (s->rex & 1)) {
+            continue; /* XCHG with R8 */
+        }
         if (row_fits(s, row)) {
             return row;
         }
@@ -637,6 +639,7 @@ static bool decode_modrm(struct decoding *s, const struct x86_row *row, struct x
 {
     i->reg = ((s->modrm >> 3) & 7) | (s->rex & 4) << 1;
     i->rm = (s->modrm & 7) | (s->rex & 1) << 3;
+    i->modrm = s->modrm;
     if (s->modrm >= 0xc0) {
         return true;
     }
@@ -681,8 +684,10 @@ static bool decode_rest(struct decoding *s, struct x86_insn *i)
     }
     i->opcode = s->opcode;
     i->cond = s->opcode & 0xf;
-    i->vvvv = s->vvvv;
+    i->vvvv = s->mode & MODE_CODE64 ? s->vvvv : s->vvvv & 7;
     i->base = i->index = X86_ZERO;
+    i->seg = s->override >= 0 ? s->override : X86_DS; /* of implied operands */
+    i->seg_override = s->override >= 0;
     if (c->modrm && row_has_modrm(row) && !decode_modrm(s, row, i)) {
         return false;
     }

@@ -159,6 +159,9 @@ void exec_CMPXCHG(struct x86_cpu *cpu, const struct x86_insn *i)
     do {
         old = operand_load_rmw(cpu, i, 0);
         equal = old == acc;
+        if (!equal && !i->is_mem) {
+            break; /* memory gets a write cycle in any case, a register does not */
+        }
     } while (!operand_store_rmw(cpu, i, 0, old, equal ? src : old));
     if (!equal) {
         gpr_write(cpu, X86_RAX, i->width, old);

@@ -111,10 +111,9 @@ void exec_CWD(struct x86_cpu *cpu, const struct x86_insn *i)
 void exec_XLAT(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint64_t off = cpu->gpr[X86_RBX] + (uint8_t)cpu->gpr[X86_RAX];
-    unsigned seg = i->seg_override ? i->seg : X86_DS;
 
     off &= size_mask(i->asize);
-    gpr_write(cpu, X86_RAX, 1, mem_read8(cpu, seg_linear(cpu, seg, off, 1, /* write= */ false)));
+    gpr_write(cpu, X86_RAX, 1, mem_read8(cpu, seg_linear(cpu, i->seg, off, 1, /* write= */ false)));
 }
 
 void exec_SALC(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -386,9 +385,6 @@ static void compare_exchange_pair(struct x86_cpu *cpu, const struct x86_insn *i,
     uint64_t with[2] = {gpr_read(cpu, X86_RBX, half), gpr_read(cpu, X86_RCX, half)};
     uint64_t old[2];
 
-    if (half == 8 && (la & 15)) {
-        x86_raise(cpu, EXC_GP, 0);
-    }
     mem_rmw_begin(cpu, la, half * 2, locked);
     if (half == 4) {
         uint64_t all, val;
@@ -425,6 +421,10 @@ void exec_CMPXCHG8B(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_CMPXCHG16B(struct x86_cpu *cpu, const struct x86_insn *i)
 {
+    /* Before the address is checked in other ways. */
+    if ((cpu->seg_base[i->seg] + insn_ea(cpu, i)) & 15) {
+        x86_raise(cpu, EXC_GP, 0);
+    }
     compare_exchange_pair(cpu, i, 8);
 }
 
@@ -433,5 +433,5 @@ void exec_CLZERO(struct x86_cpu *cpu, const struct x86_insn *i)
     static const uint8_t zero[64];
     uint64_t off = gpr_read(cpu, X86_RAX, i->asize) & ~63ULL;
 
-    mem_write_bytes(cpu, seg_linear(cpu, X86_DS, off, 64, /* write= */ true), zero, 64);
+    mem_write_bytes(cpu, seg_linear(cpu, i->seg, off, 64, /* write= */ true), zero, 64);
 }

@@ -38,8 +38,13 @@ static void call(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t target)
     struct x86_stack st;
 
     stack_init(&st, cpu);
-    stack_push(&st, from, i->width);
+    if (x86_is_64(cpu) && !x86_is_canonical(cpu, target)) {
+        /* #GP, unless the push faults; but nothing is pushed. */
+        mem_probe(cpu, seg_linear(cpu, X86_SS, st.sp - i->width, i->width, /* write= */ true),
+                  i->width, /* write= */ true);
+    }
     x86_jump(cpu, target);
+    stack_push(&st, from, i->width);
     stack_commit(&st);
 }
 

@@ -10,7 +10,7 @@ static void push_seg(struct x86_cpu *cpu, const struct x86_insn *i, unsigned s)
     struct x86_stack st;
 
     stack_init(&st, cpu);
-    if (i->width == 4) { /* the slot is 4 bytes, the upper two keep their contents */
+    if (i->width == 4 && !cpu->vendor_amd) { /* the slot's upper two bytes keep their contents */
         st.sp = (st.sp & ~st.mask) | ((st.sp - 2) & st.mask);
         stack_push(&st, cpu->seg[s].sel, 2);
     } else {
@@ -301,10 +301,12 @@ void exec_VERW(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_ARPL(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t src = operand_load(cpu, i, 1), dst = operand_load_rmw(cpu, i, 0);
+    uint64_t src = operand_load(cpu, i, 1), dst = operand_load(cpu, i, 0);
     bool raise = (dst & 3) < (src & 3);
 
-    operand_store_rmw(cpu, i, 0, dst, raise ? (dst & ~3ULL) | (src & 3) : dst);
+    if (raise) {
+        operand_store(cpu, i, 0, (dst & ~3ULL) | (src & 3));
+    }
     set_zf(cpu, raise);
 }
 

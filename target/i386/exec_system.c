@@ -162,18 +162,26 @@ void exec_MWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
     exec_PAUSE(cpu, i);
 }
 
+/* CLAC and STAC are #UD, not #GP, outside CPL 0. */
+static void write_ac(struct x86_cpu *cpu, uint32_t ac)
+{
+    if (cpu->cpl > 0) {
+        x86_raise(cpu, EXC_UD, 0);
+    }
+    cpu->eflags = (cpu->eflags & ~FLAG_AC) | ac;
+    x86_update_mode(cpu);
+}
+
 void exec_CLAC(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     (void)i;
-    cpu->eflags &= ~FLAG_AC;
-    x86_update_mode(cpu);
+    write_ac(cpu, 0);
 }
 
 void exec_STAC(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     (void)i;
-    cpu->eflags |= FLAG_AC;
-    x86_update_mode(cpu);
+    write_ac(cpu, FLAG_AC);
 }
 
 void exec_CPUID(struct x86_cpu *cpu, const struct x86_insn *i)

@@ -131,7 +131,8 @@ enum x86_needs {
     REPZ = 1 << 10,    /* ... and test ZF (CMPS, SCAS) */
     X87 = 1 << 11,     /* CR0.EM/TS, and pending errors (#MF) */
     NOWAIT = 1 << 12,  /* X87 but without the check for pending errors */
-    MMXF = 1 << 13,    /* CR0.EM/TS, pending errors; enters MMX mode (TOP = 0, all valid) */
+    MMXF = 1 << 13,    /* CR0.EM/TS, pending errors; enters MMX mode (TOP = 0, all valid)
+                          unless X87 is given too (EMMS) */
     SSEF = 1 << 14,    /* legacy form: CR0.EM/TS, CR4.OSFXSR */
     VEX = 1 << 15,     /* has a VEX form too (features AVX; see VEX2) */
     VEX2 = 1 << 16,    /* has a VEX form; 256 bits need AVX2 */

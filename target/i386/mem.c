@@ -265,7 +265,7 @@ void mem_probe(struct x86_cpu *cpu, uint64_t la, unsigned len, bool write)
 
     x86_translate(cpu, la, access, current_set(cpu), &wk);
     if ((la ^ last) & PAGE_MASK) {
-        x86_translate(cpu, last, access, current_set(cpu), &wk);
+        x86_translate(cpu, last & PAGE_MASK, access, current_set(cpu), &wk);
     }
 }
 

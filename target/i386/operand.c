@@ -4,6 +4,7 @@
  */
 #include "target/i386/exec.h"
 #include "target/i386/mem.h"
+#include "target/i386/x87.h"
 #include <string.h>
 
 static const struct x86_operand_info *operand_info(const struct x86_insn *i, unsigned n)
@@ -179,13 +180,16 @@ static uint64_t vector_linear(struct x86_cpu *cpu, const struct x86_insn *i, uns
                               bool write)
 {
     uint32_t needs = insn_row(i)->needs;
-    uint64_t la = operand_linear(cpu, i, 0, size, write);
     bool aligned = insn_is_vex(i) ? needs & ALGN : size >= 16 && !(needs & UNAL);
 
-    if (aligned && (la & (size - 1))) {
+    if (cpu->mxcsr & MXCSR_MM && !insn_is_vex(i)) {
+        aligned = false;
+    }
+    /* Before the address is checked in other ways. */
+    if (aligned && ((cpu->seg_base[i->seg] + insn_ea(cpu, i)) & (size - 1))) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    return la;
+    return operand_linear(cpu, i, 0, size, write);
 }
 
 void operand_load_vec(struct x86_cpu *cpu, const struct x86_insn *i, unsigned n, union x86_vec *ret)

@@ -6,6 +6,7 @@
 #include "target/i386/step.h"
 #include "target/i386/system.h"
 #include "target/i386/tlb.h"
+#include "target/i386/x87.h"
 #include <string.h>
 
 unsigned x86_fetch(struct x86_cpu *cpu, uint64_t rip, uint8_t *buf, unsigned want)
@@ -84,24 +85,7 @@ void x86_check_fpu(struct x86_cpu *cpu, const struct x86_insn *i)
         }
     }
     if ((needs & (X87 | MMXF)) && !(needs & NOWAIT)) {
-        x86_check_fpu_error(cpu);
-        if (needs & MMXF) {
-            cpu->fpu.top = 0;
-            cpu->fpu.empty = 0;
-        }
-    }
-}
-
-void x86_check_fpu_error(struct x86_cpu *cpu)
-{
-    if (!(cpu->fpu.sw & 0x80)) { /* ES */
-        return;
-    }
-    if (cpu->cr0 & CR0_NE) {
-        x86_raise(cpu, EXC_MF, 0);
-    }
-    if (cpu->irq_ops && cpu->irq_ops->set_ferr) {
-        cpu->irq_ops->set_ferr(cpu->irq_opaque, /* level= */ true);
+        x87_check_pending(cpu);
     }
 }
 
@@ -111,7 +95,7 @@ void exec_FWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
     if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) {
         x86_raise(cpu, EXC_NM, 0);
     }
-    x86_check_fpu_error(cpu);
+    x87_check_pending(cpu);
 }
 
 void x86_exec(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -127,6 +111,9 @@ void x86_exec(struct x86_cpu *cpu, const struct x86_insn *i)
         }
     }
     row->exec(cpu, i);
+    if ((row->needs & (MMXF | X87)) == MMXF) { /* now that it cannot fault any more */
+        x87_enter_mmx(cpu);
+    }
 }
 
 /* DR0-3 as instruction breakpoints at @la. */

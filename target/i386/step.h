@@ -12,8 +12,6 @@ void x86_fetch_decode(struct x86_cpu *cpu, struct x86_insn *ret);
 /* Checks that @i may be executed now, then does it. cpu->rip is already behind it. */
 void x86_exec(struct x86_cpu *cpu, const struct x86_insn *i);
 void x86_check_fpu(struct x86_cpu *cpu, const struct x86_insn *i);
-/* #MF, or the FERR# line, if an unmasked x87 exception is pending. */
-void x86_check_fpu_error(struct x86_cpu *cpu);
 /* One instruction with single step, breakpoints and interrupt shadow. */
 void x86_step_one(struct x86_cpu *cpu);
 /* After x86_raise() has unwound: delivers it. */
