@@ -53,8 +53,16 @@ void exec_VCVTPS2PH(struct x86_cpu *cpu, const struct x86_insn *i)
     for (unsigned k = 0; k < operand_size(i, 1) / 4; k++) {
         r.w[k] = f32_to_f16(&env, x.d[k]);
     }
+    if (i->is_mem) { /* faults of the store come first */
+        unsigned size = operand_size(i, 0);
+
+        mem_probe(cpu, operand_linear(cpu, i, 0, size, /* write= */ true), size, /* write= */ true);
+    }
+    if (env.flags & ~env.masks) {
+        simd_done(cpu, &env);
+    }
+    operand_store_vec(cpu, i, 0, &r); /* may fault: flags after it */
     simd_done(cpu, &env);
-    operand_store_vec(cpu, i, 0, &r);
 }
 
 /* Scalar conversions that replace element 0 of operand 1. */

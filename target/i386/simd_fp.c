@@ -8,12 +8,16 @@
 #include "target/i386/simd.h"
 
 #include "target/i386/approx.h"
+#include "target/i386/x87.h"
 
 void simd_done(struct x86_cpu *cpu, struct sf_env *env)
 {
     sf_drop_post_flags(env);
     cpu->mxcsr |= env->flags;
     if (env->flags & ~env->masks) {
+        if (insn_row(cpu->insn)->needs & MMXF) {
+            x87_enter_mmx(cpu);
+        }
         x86_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
     }
 }

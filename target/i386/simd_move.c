@@ -5,6 +5,8 @@
  */
 #include "target/i386/simd.h"
 
+#include "target/i386/x87.h"
+
 /* All full-width moves: what is not loaded becomes zero, what is not stored stays. */
 void exec_MOVV(struct x86_cpu *cpu, const struct x86_insn *i)
 {
@@ -84,16 +86,19 @@ void exec_VZEROALL(struct x86_cpu *cpu, const struct x86_insn *i)
 /* MASKMOVQ, MASKMOVDQU: bytes whose mask has its top bit set go to DS:rDI. */
 void exec_MASKMOV(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    unsigned bytes = operand_size(i, 0), seg = i->seg_override ? i->seg : X86_DS;
+    unsigned bytes = operand_size(i, 0);
     uint64_t la[16];
     union x86_vec x, m;
 
     operand_load_vec(cpu, i, 0, &x);
     operand_load_vec(cpu, i, 1, &m);
+    if (bytes == 8) {
+        x87_enter_mmx(cpu); /* even when the store faults */
+    }
     for (unsigned k = 0; k < bytes; k++) {
         if (m.b[k] & 0x80) {
             la[k] =
-                seg_linear(cpu, seg, gpr_read(cpu, X86_RDI, i->asize) + k, 1, /* write= */ true);
+                seg_linear(cpu, i->seg, gpr_read(cpu, X86_RDI, i->asize) + k, 1, /* write= */ true);
             mem_probe(cpu, la[k], 1, /* write= */ true);
         }
     }
@@ -185,19 +190,14 @@ static void gather(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
         x86_raise(cpu, EXC_UD, 0);
     }
     for (unsigned k = 0; k < count; k++) {
-        uint64_t full = selected(mask, k, size) ? ~0ull : 0;
-
-        store_le(&mask->b[k * size], full, size);
-    }
-    for (unsigned k = 0; k < count; k++) {
         if (selected(mask, k, size)) {
             int64_t n = sign_extend(load_le(&index.b[k * index_size], index_size), index_size);
             uint64_t ea = (base + ((uint64_t)n << i->scale)) & (~0ull >> (64 - 8 * i->asize));
             uint64_t la = seg_linear(cpu, i->seg, ea, size, /* write= */ false);
 
             store_le(&dest->b[k * size], mem_read(cpu, la, size), size);
-            store_le(&mask->b[k * size], 0, size);
         }
+        store_le(&mask->b[k * size], 0, size);
     }
     memset(mask, 0, sizeof(*mask));
     memset(&dest->b[count * size], 0, X86_VEC_BYTES - count * size);
@@ -225,6 +225,8 @@ void exec_VGATHERQPD(struct x86_cpu *cpu, const struct x86_insn *i)
 
 /* ---- SSE4a ------------------------------------------------------------------------------- */
 
+/* The upper quadwords are undefined by the manual, zero on the processors. */
+
 static uint64_t field_mask(unsigned len)
 {
     return len ? ~0ull >> (64 - len) : ~0ull; /* a length of 0 means 64 */
@@ -236,6 +238,7 @@ static void extract_field(struct x86_cpu *cpu, const struct x86_insn *i, unsigne
 
     operand_load_vec(cpu, i, 0, &x);
     x.q[0] = x.q[0] >> (at & 63) & field_mask(len & 63);
+    x.q[1] = 0;
     operand_store_vec(cpu, i, 0, &x);
 }
 
@@ -247,6 +250,7 @@ static void insert_field(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t
 
     operand_load_vec(cpu, i, 0, &x);
     x.q[0] = (x.q[0] & ~mask) | (v << (at & 63) & mask);
+    x.q[1] = 0;
     operand_store_vec(cpu, i, 0, &x);
 }
 

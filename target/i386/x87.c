@@ -2,9 +2,9 @@
 /*
  * The x87's register stack, status and pending errors.
  *
- * Intel's manual, volume 1, chapter 8. Whether FDP moves with every instruction or only with
- * unmasked exceptions, and whether FCS and FDS exist, is what CPUID says (FDP_EXCPTN_ONLY,
- * ZERO_FCS_FDS).
+ * Intel's manual, volume 1, chapter 8. The last opcode, instruction and operand pointers move with
+ * every instruction on Intel's processors, only with unmasked exceptions on AMD's; FCS and FDS are
+ * stored as zero if CPUID says so (ZERO_FCS_FDS).
  */
 #include "target/i386/x87_impl.h"
 
@@ -117,7 +117,7 @@ struct sf_env x87_env(const struct x86_cpu *cpu)
     };
 }
 
-void x87_note(struct x86_cpu *cpu, const struct x86_insn *i)
+static void store_pointers(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     struct x86_fpu *fpu = &cpu->fpu;
 
@@ -130,27 +130,53 @@ void x87_note(struct x86_cpu *cpu, const struct x86_insn *i)
     }
 }
 
+void x87_note(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    if (!cpu->vendor_amd) {
+        store_pointers(cpu, i);
+    }
+}
+
+/* After flags were raised. AMD's processors move the pointers only for unmasked exceptions. */
+static void flags_raised(struct x86_cpu *cpu)
+{
+    x87_update_es(cpu);
+    if (cpu->vendor_amd && cpu->fpu.sw & X87_ES) {
+        store_pointers(cpu, cpu->insn);
+    }
+}
+
 bool x87_commit(struct x86_cpu *cpu, struct sf_env *env)
 {
+    bool go = !(env->flags & ~env->masks & SF_PRE);
+
     sf_drop_post_flags(env);
     cpu->fpu.sw |= env->flags;
-    x87_set_conds(cpu, X87_C1, env->rounded_up && !(env->flags & SF_IE) ? X87_C1 : 0);
-    x87_update_es(cpu);
-    return !(env->flags & ~env->masks & SF_PRE);
+    x87_set_conds(cpu, X87_C1, env->rounded_up && go && !(env->flags & SF_IE) ? X87_C1 : 0);
+    flags_raised(cpu);
+    return go;
 }
 
 bool x87_stack_fault(struct x86_cpu *cpu, bool overflow)
 {
     cpu->fpu.sw |= SF_IE | X87_SF;
     x87_set_conds(cpu, X87_C1, overflow ? X87_C1 : 0);
-    x87_update_es(cpu);
+    flags_raised(cpu);
     return cpu->fpu.cw & SF_IE;
+}
+
+void x87_check_alignment(struct x86_cpu *cpu, uint64_t la, unsigned size)
+{
+    if (cpu->cpl == 3 && cpu->cr0 & CR0_AM && cpu->eflags & FLAG_AC && la & (size - 1)) {
+        x86_raise(cpu, EXC_AC, 0);
+    }
 }
 
 uint64_t x87_probe_store(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size)
 {
     uint64_t la = operand_linear(cpu, i, 0, size, /* write= */ true);
 
+    x87_check_alignment(cpu, la, size > 10 ? MIN(i->width, 4) : MIN(size, 8));
     mem_probe(cpu, la, size, /* write= */ true);
     return la;
 }

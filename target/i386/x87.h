@@ -43,6 +43,12 @@ void x87_set_status(struct x86_cpu *cpu, uint16_t sw);
 uint16_t x87_tags(const struct x86_cpu *cpu);
 void x87_set_tags(struct x86_cpu *cpu, uint16_t tags);
 
+/* AMD's processors store the pointers only while an unmasked exception waits. */
+static inline bool x87_pointers_stored(const struct x86_cpu *cpu)
+{
+    return !cpu->vendor_amd || cpu->fpu.sw & X87_ES;
+}
+
 static inline uint8_t x87_abridged_tags(const struct x86_cpu *cpu)
 {
     return (uint8_t)~cpu->fpu.empty;

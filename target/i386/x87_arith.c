@@ -193,13 +193,16 @@ static void partial_remainder(struct x86_cpu *cpu, const struct x86_insn *i, boo
     uint16_t conds;
 
     x87_note(cpu, i);
+    x87_set_conds(cpu, X87_C2, 0);
     if (x87_in_use(cpu, 0, &go) && x87_in_use(cpu, 1, &go)) {
         r = f80_rem(&env, x87_get(cpu, 0), x87_get(cpu, 1), nearest, &q, &partial);
         go = x87_commit(cpu, &env);
     }
     if (go) {
         conds = (q & 4 ? X87_C0 : 0) | (q & 2 ? X87_C3 : 0) | (q & 1 ? X87_C1 : 0);
-        x87_set_conds(cpu, X87_CONDS, partial ? X87_C2 : conds);
+        if (!is_nan(r)) { /* otherwise there is no quotient, and they stay */
+            x87_set_conds(cpu, X87_CONDS, partial ? X87_C2 : conds);
+        }
         x87_set(cpu, 0, r);
     }
 }
@@ -260,9 +263,6 @@ static bool transcend(struct x86_cpu *cpu, enum x87_math op, struct x87_math_res
     x87_math(op, (cpu->fpu.cw & 0xf3f) | 0x40 | 0x300, x87_get(cpu, 0), x87_get(cpu, 1), ret);
     env.flags = ret->sw & SF_ALL;
     env.rounded_up = ret->sw & X87_C1;
-    if (op <= X87_PTAN) {
-        x87_set_conds(cpu, X87_C2, ret->sw & X87_C2);
-    }
     return x87_commit(cpu, &env) && !(ret->sw & X87_C2);
 }
 
@@ -274,6 +274,9 @@ static void one_result(struct x86_cpu *cpu, const struct x86_insn *i, enum x87_m
     x87_note(cpu, i);
     if (x87_in_use(cpu, 0, &go)) {
         go = transcend(cpu, op, &r);
+    }
+    if (op != X87_2XM1) {
+        x87_set_conds(cpu, X87_C2, r.sw & X87_C2);
     }
     if (go) {
         x87_set(cpu, 0, r.st0);
@@ -289,6 +292,7 @@ static void two_results(struct x86_cpu *cpu, const struct x86_insn *i, enum x87_
     if (push_possible(cpu, &go)) {
         go = transcend(cpu, op, &r);
     }
+    x87_set_conds(cpu, X87_C2, r.sw & X87_C2);
     if (go) {
         replace_and_push(cpu, r.st1, r.st0);
     }
@@ -372,17 +376,21 @@ static bool relate(struct x86_cpu *cpu, struct source s, unsigned other, bool qu
     return go;
 }
 
+/* AMD's processors deliver the result even with an unmasked exception, but do not pop then. */
 static void compare_conds(struct x86_cpu *cpu, const struct x86_insn *i, struct source s,
                           unsigned other, bool quiet, unsigned pops)
 {
     enum sf_relation r;
 
+    bool go;
+
     x87_note(cpu, i);
-    if (relate(cpu, s, other, quiet, &r)) {
+    go = relate(cpu, s, other, quiet, &r);
+    if (go || cpu->vendor_amd) {
         x87_set_conds(cpu, X87_CONDS, relation_conds(r));
-        while (pops--) {
-            x87_pop(cpu);
-        }
+    }
+    while (go && pops--) {
+        x87_pop(cpu);
     }
 }
 
@@ -459,17 +467,25 @@ void exec_FXAM(struct x86_cpu *cpu, const struct x86_insn *i)
                       (a.se & 0x8000 ? X87_C1 : 0));
 }
 
-/* FCOMI, FUCOMI: the result goes to EFLAGS. */
+/*
+ * FCOMI, FUCOMI: the result goes to EFLAGS; on AMD's processors also after an unmasked exception,
+ * and C1 stays.
+ */
 static void compare_flags(struct x86_cpu *cpu, const struct x86_insn *i, bool quiet, bool pop)
 {
+    bool in_use = !x87_empty(cpu, 0) && !x87_empty(cpu, i->rm);
+    uint16_t c1 = cpu->vendor_amd && in_use ? cpu->fpu.sw & X87_C1 : 0;
     enum sf_relation r;
+    bool go;
 
     x87_note(cpu, i);
-    if (relate(cpu, (struct source){.v = x87_get(cpu, i->rm)}, i->rm, quiet, &r)) {
+    go = relate(cpu, (struct source){.v = x87_get(cpu, i->rm)}, i->rm, quiet, &r);
+    x87_set_conds(cpu, X87_C1, c1);
+    if (go || cpu->vendor_amd) {
         flags_set_status(cpu, relation_flags(r));
-        if (pop) {
-            x87_pop(cpu);
-        }
+    }
+    if (go && pop) {
+        x87_pop(cpu);
     }
 }
 

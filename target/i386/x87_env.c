@@ -63,10 +63,11 @@ static void pack_real(const struct x86_fpu *fpu, uint32_t v[4])
 /* Everything at `p`, env_size() bytes. */
 static void pack_env(struct x86_cpu *cpu, const struct x86_insn *i, uint8_t *p)
 {
-    const struct x86_fpu *fpu = &cpu->fpu;
+    static const struct x86_fpu no_pointers;
+    const struct x86_fpu *fpu = x87_pointers_stored(cpu) ? &cpu->fpu : &no_pointers;
     bool no_selectors = x86_has(cpu, X86_F_ZERO_FCS_FDS);
     uint16_t cs = no_selectors ? 0 : fpu->cs, ds = no_selectors ? 0 : fpu->ds;
-    uint32_t head[3] = {fpu->cw, x87_status(cpu), x87_tags(cpu)};
+    uint32_t head[3] = {cpu->fpu.cw, x87_status(cpu), x87_tags(cpu)};
     uint32_t tail[4] = {(uint32_t)fpu->ip, cs | (uint32_t)fpu->op << 16, (uint32_t)fpu->dp, ds};
 
     if (!x86_is_protected(cpu)) {
@@ -108,6 +109,14 @@ static void unpack_env(struct x86_cpu *cpu, const struct x86_insn *i, const uint
     x87_set_status(cpu, load_le16(p + step));
 }
 
+static void load_image(struct x86_cpu *cpu, const struct x86_insn *i, uint8_t *bytes, unsigned len)
+{
+    uint64_t la = operand_linear(cpu, i, 0, len, /* write= */ false);
+
+    x87_check_alignment(cpu, la, MIN(i->width, 4));
+    mem_read_bytes(cpu, la, bytes, len);
+}
+
 void exec_FNSTENV(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint8_t bytes[28];
@@ -121,8 +130,7 @@ void exec_FLDENV(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint8_t bytes[28];
 
-    mem_read_bytes(cpu, operand_linear(cpu, i, 0, env_size(i), /* write= */ false), bytes,
-                   env_size(i));
+    load_image(cpu, i, bytes, env_size(i));
     unpack_env(cpu, i, bytes);
 }
 
@@ -148,7 +156,7 @@ void exec_FRSTOR(struct x86_cpu *cpu, const struct x86_insn *i)
     unsigned head = env_size(i);
     uint8_t bytes[28 + 80];
 
-    mem_read_bytes(cpu, operand_linear(cpu, i, 0, head + 80, /* write= */ false), bytes, head + 80);
+    load_image(cpu, i, bytes, head + 80);
     unpack_env(cpu, i, bytes);
     for (unsigned n = 0; n < 8; n++) {
         const uint8_t *p = bytes + head + 10 * n;
@@ -161,5 +169,6 @@ void exec_FRSTOR(struct x86_cpu *cpu, const struct x86_insn *i)
 void exec_EMMS(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     (void)i;
+    cpu->fpu.top = 0;
     cpu->fpu.empty = 0xff;
 }

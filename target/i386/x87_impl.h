@@ -76,6 +76,9 @@ static inline bool x87_in_use(struct x86_cpu *cpu, unsigned n, bool *ret_masked)
     return false;
 }
 
+/* #AC when alignment is checked and la is not a multiple of size. */
+void x87_check_alignment(struct x86_cpu *cpu, uint64_t la, unsigned size);
+
 /* The address of the memory operand, after all checks of a store of `size` bytes. */
 uint64_t x87_probe_store(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size);
 

@@ -25,17 +25,18 @@ static void load_converted(struct x86_cpu *cpu, struct f80 v, struct sf_env *env
 {
     if (!x87_empty(cpu, 7)) {
         load(cpu, v);
-    } else if (x87_commit(cpu, env)) {
-        x87_push(cpu, v);
+    } else if (x87_commit(cpu, env) || !(env->flags & SF_IE)) {
+        x87_push(cpu, v); /* an unmasked denormal is loaded all the same */
     }
 }
 
+/* 10 bytes, of which the significand must be aligned when alignment is checked. */
 static struct f80 load80(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint8_t bytes[10];
+    uint64_t la = operand_linear(cpu, i, 0, 10, /* write= */ false);
+    uint64_t sig = mem_read64(cpu, la);
 
-    mem_read_bytes(cpu, operand_linear(cpu, i, 0, 10, /* write= */ false), bytes, 10);
-    return (struct f80){.sig = load_le64(bytes), .se = load_le16(bytes + 8)};
+    return (struct f80){.sig = sig, .se = mem_read16(cpu, la + 8)};
 }
 
 void exec_FLD(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -88,9 +89,11 @@ void exec_FILD(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_FBLD(struct x86_cpu *cpu, const struct x86_insn *i)
 {
+    struct f80 v = load80(cpu, i);
     uint8_t bytes[10];
 
-    mem_read_bytes(cpu, operand_linear(cpu, i, 0, 10, /* write= */ false), bytes, 10);
+    store_le64(bytes, v.sig);
+    store_le16(bytes + 8, v.se);
     x87_note(cpu, i);
     load(cpu, f80_from_bcd(bytes));
 }
@@ -146,42 +149,57 @@ void exec_FLDZ(struct x86_cpu *cpu, const struct x86_insn *i)
 /* ---- stores ------------------------------------------------------------------------------ */
 
 /*
- * Ends a store of `size` bytes: nothing is written or popped after an unmasked IE, or an unmasked
- * overflow or underflow.
+ * A store in the making. Memory is written first, because that may fault; then flags and stack
+ * change. Nothing is written or popped after an unmasked IE, overflow or underflow.
  */
-static void finish_store(struct x86_cpu *cpu, uint64_t la, const void *bytes, unsigned size,
-                         bool go, bool pop)
+struct store {
+    struct sf_env env;
+    uint8_t bytes[10];
+    bool empty;
+};
+
+static struct store store_begin(struct x86_cpu *cpu)
 {
-    if (go) {
-        mem_write_bytes(cpu, la, bytes, size);
-        if (pop) {
-            x87_pop(cpu);
-        }
-    }
+    return (struct store){.env = x87_env(cpu), .empty = x87_empty(cpu, 0)};
 }
 
-static bool commit_store(struct x86_cpu *cpu, struct sf_env *env)
+static void store_end(struct x86_cpu *cpu, const struct x86_insn *i, struct store *st, bool pop)
 {
-    return x87_commit(cpu, env) && !(env->flags & ~env->masks & (SF_OE | SF_UE));
+    unsigned size = operand_size(i, 0);
+    uint64_t la = x87_probe_store(cpu, i, size);
+    bool go = st->empty ? cpu->fpu.cw & SF_IE
+                        : !(st->env.flags & ~st->env.masks & (SF_IE | SF_OE | SF_UE));
+
+    if (go && size == 10) {
+        mem_write64(cpu, la, load_le64(st->bytes));
+        mem_write16(cpu, la + 8, load_le16(st->bytes + 8));
+    } else if (go) {
+        mem_write(cpu, la, load_le(st->bytes, size), size);
+    }
+    x87_note(cpu, i);
+    if (st->empty) {
+        x87_stack_fault(cpu, /* overflow= */ false);
+    } else {
+        st->env.rounded_up &= go;
+        x87_commit(cpu, &st->env);
+    }
+    if (go && pop) {
+        x87_pop(cpu);
+    }
 }
 
 static void store_real(struct x86_cpu *cpu, const struct x86_insn *i, bool pop)
 {
-    unsigned size = operand_size(i, 0);
-    uint64_t la = x87_probe_store(cpu, i, size), bits = size == 4 ? F32_NAN : F64_NAN;
-    struct sf_env env = x87_env(cpu);
-    uint8_t bytes[8];
-    bool go = true;
+    struct store st = store_begin(cpu);
+    bool single = operand_size(i, 0) == 4;
+    struct f80 v = x87_get(cpu, 0);
 
-    x87_note(cpu, i);
-    if (x87_in_use(cpu, 0, &go)) {
-        struct f80 v = x87_get(cpu, 0);
-
-        bits = size == 4 ? f80_to_f32(&env, v) : f80_to_f64(&env, v);
-        go = commit_store(cpu, &env);
+    if (st.empty) {
+        store_le64(st.bytes, single ? F32_NAN : F64_NAN);
+    } else {
+        store_le64(st.bytes, single ? f80_to_f32(&st.env, v) : f80_to_f64(&st.env, v));
     }
-    store_le64(bytes, bits);
-    finish_store(cpu, la, bytes, size, go, pop);
+    store_end(cpu, i, &st, pop);
 }
 
 void exec_FST(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -196,20 +214,49 @@ void exec_FSTP(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_FSTP80(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t la = x87_probe_store(cpu, i, 10);
-    struct f80 v = x87_get(cpu, 0);
-    uint8_t bytes[10];
-    bool go = true;
+    struct store st = store_begin(cpu);
+    struct f80 v = st.empty ? F80_NAN : x87_get(cpu, 0);
 
-    x87_note(cpu, i);
-    if (x87_in_use(cpu, 0, &go)) {
-        x87_set_conds(cpu, X87_C1, 0);
-    } else {
-        v = F80_NAN;
+    store_le64(st.bytes, v.sig);
+    store_le16(st.bytes + 8, v.se);
+    store_end(cpu, i, &st, /* pop= */ true);
+}
+
+static void store_int(struct x86_cpu *cpu, const struct x86_insn *i, bool chop, bool pop)
+{
+    struct store st = store_begin(cpu);
+    unsigned bits = 8 * operand_size(i, 0);
+    int64_t v = INT64_MIN >> (64 - bits);
+
+    if (!st.empty) {
+        v = f80_to_int(&st.env, x87_get(cpu, 0), bits, chop ? SF_CHOP : st.env.rounding);
     }
-    store_le64(bytes, v.sig);
-    store_le16(bytes + 8, v.se);
-    finish_store(cpu, la, bytes, 10, go, /* pop= */ true);
+    store_le64(st.bytes, (uint64_t)v);
+    store_end(cpu, i, &st, pop);
+}
+
+void exec_FIST(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    store_int(cpu, i, /* chop= */ false, /* pop= */ false);
+}
+
+void exec_FISTP(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    store_int(cpu, i, /* chop= */ false, /* pop= */ true);
+}
+
+void exec_FISTTP(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    store_int(cpu, i, /* chop= */ true, /* pop= */ true);
+}
+
+void exec_FBSTP(struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    struct store st = store_begin(cpu);
+
+    /* a NaN gives the indefinite, which is what an empty register stores */
+    f80_to_bcd(&st.env, st.empty ? F80_NAN : x87_get(cpu, 0), st.bytes);
+    store_end(cpu, i, &st, /* pop= */ true);
 }
 
 static void store_register(struct x86_cpu *cpu, const struct x86_insn *i, bool pop)
@@ -241,56 +288,13 @@ void exec_FSTP_ST(struct x86_cpu *cpu, const struct x86_insn *i)
     store_register(cpu, i, /* pop= */ true);
 }
 
-static void store_int(struct x86_cpu *cpu, const struct x86_insn *i, bool chop, bool pop)
+/* D9 D8+i: FSTP that does not look whether ST0 is empty. */
+void exec_FSTPNCE(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    unsigned size = operand_size(i, 0);
-    uint64_t la = x87_probe_store(cpu, i, size);
-    struct sf_env env = x87_env(cpu);
-    int64_t v = INT64_MIN >> (64 - 8 * size);
-    uint8_t bytes[8];
-    bool go = true;
-
     x87_note(cpu, i);
-    if (x87_in_use(cpu, 0, &go)) {
-        v = f80_to_int(&env, x87_get(cpu, 0), 8 * size, chop ? SF_CHOP : env.rounding);
-        go = commit_store(cpu, &env);
-    }
-    store_le64(bytes, (uint64_t)v);
-    finish_store(cpu, la, bytes, size, go, pop);
-}
-
-void exec_FIST(struct x86_cpu *cpu, const struct x86_insn *i)
-{
-    store_int(cpu, i, /* chop= */ false, /* pop= */ false);
-}
-
-void exec_FISTP(struct x86_cpu *cpu, const struct x86_insn *i)
-{
-    store_int(cpu, i, /* chop= */ false, /* pop= */ true);
-}
-
-void exec_FISTTP(struct x86_cpu *cpu, const struct x86_insn *i)
-{
-    store_int(cpu, i, /* chop= */ true, /* pop= */ true);
-}
-
-void exec_FBSTP(struct x86_cpu *cpu, const struct x86_insn *i)
-{
-    uint64_t la = x87_probe_store(cpu, i, 10);
-    struct sf_env env = x87_env(cpu);
-    struct f80 v = F80_NAN;
-    uint8_t bytes[10];
-    bool go = true;
-
-    x87_note(cpu, i);
-    if (x87_in_use(cpu, 0, &go)) {
-        v = x87_get(cpu, 0);
-        f80_to_bcd(&env, v, bytes);
-        go = commit_store(cpu, &env);
-    } else {
-        f80_to_bcd(&env, v, bytes); /* the indefinite */
-    }
-    finish_store(cpu, la, bytes, 10, go, /* pop= */ true);
+    x87_set(cpu, i->rm, x87_get(cpu, 0));
+    x87_pop(cpu);
+    x87_set_conds(cpu, X87_C1, 0);
 }
 
 /* ---- registers --------------------------------------------------------------------------- */
@@ -328,7 +332,6 @@ void exec_FCMOV(struct x86_cpu *cpu, const struct x86_insn *i)
         }
         return;
     }
-    x87_set_conds(cpu, X87_C1, 0);
     if (flags_condition(cpu, cond)) {
         x87_set(cpu, 0, x87_get(cpu, i->rm));
     }
@@ -338,6 +341,7 @@ void exec_FFREE(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     x87_note(cpu, i);
     cpu->fpu.empty |= 1u << x87_phys(cpu, i->rm);
+    x87_set_conds(cpu, X87_C1, 0);
 }
 
 void exec_FFREEP(struct x86_cpu *cpu, const struct x86_insn *i)

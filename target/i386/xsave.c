@@ -70,8 +70,10 @@ static void put_x87(struct x86_cpu *cpu, uint8_t *area, bool wide)
     store_le16(area, fpu->cw);
     store_le16(area + 2, x87_status(cpu));
     store_le16(area + 4, x87_abridged_tags(cpu));
-    store_le16(area + 6, fpu->op & 0x7ff);
-    if (wide) {
+    store_le16(area + 6, x87_pointers_stored(cpu) ? fpu->op & 0x7ff : 0);
+    if (!x87_pointers_stored(cpu)) {
+        memset(area + 8, 0, 16);
+    } else if (wide) {
         store_le64(area + 8, fpu->ip);
         store_le64(area + 16, fpu->dp);
     } else {
