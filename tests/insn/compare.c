@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every user-mode row of the instruction table, with random operands: host CPU against interpreter.
+ *
+ *   compare [--seed N] [--row OP] [--count N] [--case SEED] [--keep-going] [--list]
+ *
+ * --row takes an operation's name or a row's number; --case runs one case of one row again, as a
+ * report prints it. Without options it is a GLib test. Exceptions are in exceptions.def.
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/insn_lib/generate.h"
+#include "tests/insn_lib/guest.h"
+#include "tests/insn_lib/native.h"
+#include "util/bytes.h"
+
+enum { QUICK_CASES = 500000, FULL_CASES = 6000000, TRIES = 60 };
+
+/* Parts of the state, for IGNORE rows and reports. */
+enum part {
+    PART_VECTOR = 1 << 0,
+    PART_RIP = 1 << 1,
+    PART_GPR = 1 << 2,
+    PART_FLAGS = 1 << 3,
+    PART_FCW = 1 << 4,
+    PART_FSW = 1 << 5,
+    PART_FTW = 1 << 6,
+    PART_ST = 1 << 7,
+    PART_POINTERS = 1 << 8,
+    PART_MXCSR = 1 << 9,
+    PART_VEC = 1 << 10,
+    PART_MEMORY = 1 << 11,
+    PART_CR2 = 1 << 12,
+};
+
+static const char *const part_names[] = {
+    "exception", "rip",          "registers", "flags",   "fcw",    "fsw", "ftw",
+    "st",        "x87 pointers", "mxcsr",     "vectors", "memory", "cr2"};
+
+struct options {
+    uint64_t seed, one_case, count;
+    const char *row;
+    bool has_case, keep_going, list;
+};
+
+struct run {
+    const struct options *options;
+    struct guest *guest;
+    uint64_t executed, differences, rows_run;
+    struct insn_case c;
+    struct machine_state host, soft;
+};
+
+/* ---- exceptions -------------------------------------------------------------------------- */
+
+static const char *not_run_reason(const struct x86_row *row)
+{
+#define NOT_RUN(name, reason)
+#define NOT_RUN_ROW(map_, opc, rsel_, reason)                                                      \
+    if (row->map == MAP_##map_ && row->opcode == (opc) && row->rsel == RSEL_##rsel_) {             \
+        return reason;                                                                             \
+    }
+#define IGNORE(name, what, reason)
+#include "tests/insn/exceptions.def"
+#undef NOT_RUN
+#undef NOT_RUN_ROW
+#undef IGNORE
+    switch (row->op) {
+#define NOT_RUN(name, reason)                                                                      \
+    case OP_##name:                                                                                \
+        return reason;
+#define NOT_RUN_ROW(map_, opc, rsel_, reason)
+#define IGNORE(name, what, reason)
+#include "tests/insn/exceptions.def"
+#undef NOT_RUN
+#undef NOT_RUN_ROW
+#undef IGNORE
+    default:
+        return NULL;
+    }
+}
+
+static unsigned ignored_parts(unsigned op)
+{
+    static const struct {
+        unsigned op, parts;
+    } table[] = {
+#define NOT_RUN(name, reason)
+#define NOT_RUN_ROW(map_, opc, rsel_, reason)
+#define IGNORE(name, what, reason) {OP_##name, what},
+#include "tests/insn/exceptions.def"
+#undef NOT_RUN
+#undef NOT_RUN_ROW
+#undef IGNORE
+        {OP_COUNT, 0},
+    };
+    unsigned parts = 0;
+
+    for (size_t n = 0; n < G_N_ELEMENTS(table); n++) {
+        parts |= table[n].op == op ? table[n].parts : 0;
+    }
+    return parts;
+}
+
+/* ---- comparing --------------------------------------------------------------------------- */
+
+static bool registers_equal(const struct run *r)
+{
+    for (unsigned n = 0; n < (r->c.code32 ? 8 : 16); n++) {
+        uint64_t mask = r->c.code32 ? 0xffffffff : ~0ull;
+
+        if ((r->host.gpr[n] ^ r->soft.gpr[n]) & mask) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool stack_equal(const struct run *r)
+{
+    for (unsigned n = 0; n < 8; n++) {
+        if (memcmp(r->host.area + AREA_ST + 16 * n, r->soft.area + AREA_ST + 16 * n, 10)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool area_equal(const struct run *r, unsigned at, unsigned bytes)
+{
+    return !memcmp(r->host.area + at, r->soft.area + at, bytes);
+}
+
+/* The parts in which host and interpreter differ. */
+static unsigned differing_parts(struct run *r)
+{
+    const struct x86_row *row = &x86_rows[r->c.row];
+    const struct machine_state *h = &r->host, *s = &r->soft;
+    uint64_t flags = FLAG_STATUS | FLAG_DF | FLAG_TF | FLAG_AC | FLAG_ID | FLAG_NT | FLAG_IOPL;
+    unsigned parts = 0;
+
+    if (h->vector < 0 && s->vector < 0) {
+        flags &= ~(uint64_t)row->flags_undefined;
+    }
+    parts |= h->vector != s->vector || h->error != s->error ? PART_VECTOR : 0;
+    parts |= h->cr2 != s->cr2 ? PART_CR2 : 0;
+    parts |= h->rip != s->rip ? PART_RIP : 0;
+    parts |= registers_equal(r) ? 0 : PART_GPR;
+    parts |= (h->rflags ^ s->rflags) & flags ? PART_FLAGS : 0;
+    parts |= area_equal(r, AREA_FCW, 2) ? 0 : PART_FCW;
+    parts |= area_equal(r, AREA_FSW, 2) ? 0 : PART_FSW;
+    parts |= area_equal(r, AREA_FTW, 1) ? 0 : PART_FTW;
+    parts |= stack_equal(r) ? 0 : PART_ST;
+    if (load_le16(h->area + AREA_FSW) & 0x80) { /* AMD's processors show them only then */
+        parts |= area_equal(r, AREA_FOP, 18) ? 0 : PART_POINTERS;
+    }
+    parts |= area_equal(r, AREA_MXCSR, 4) ? 0 : PART_MXCSR;
+    parts |= area_equal(r, AREA_XMM, 256) && area_equal(r, AREA_YMM, 256) ? 0 : PART_VEC;
+    parts |= memcmp((void *)DATA_AT, guest_data(r->guest), DATA_BYTES) ? PART_MEMORY : 0;
+    return parts & ~ignored_parts(row->op);
+}
+
+/* ---- reporting --------------------------------------------------------------------------- */
+
+static void print_area(const char *who, const struct machine_state *s)
+{
+    const uint8_t *a = s->area;
+
+    printf("  %s fcw %04x fsw %04x ftw %02x fop %03x fip %llx fdp %llx mxcsr %05x\n", who,
+           load_le16(a + AREA_FCW), load_le16(a + AREA_FSW), a[AREA_FTW], load_le16(a + AREA_FOP),
+           (long long)load_le64(a + AREA_FIP), (long long)load_le64(a + AREA_FDP),
+           load_le32(a + AREA_MXCSR));
+}
+
+/* Every 8-byte piece that differs between host and interpreter, with what it was before. */
+static void print_area_difference(const char *name, const struct run *r, unsigned at, unsigned n)
+{
+    const uint8_t *i = r->c.state.area + at, *h = r->host.area + at, *s = r->soft.area + at;
+
+    if (memcmp(h, s, 16)) {
+        printf("  %s%u before %016llx_%016llx host %016llx_%016llx soft %016llx_%016llx\n", name, n,
+               (long long)load_le64(i + 8), (long long)load_le64(i), (long long)load_le64(h + 8),
+               (long long)load_le64(h), (long long)load_le64(s + 8), (long long)load_le64(s));
+    }
+}
+
+static void print_vectors_used(const struct run *r)
+{
+    const struct x86_insn *i = &r->c.insn;
+    const unsigned used[] = {i->reg & 15, i->rm & 15, i->vvvv & 15};
+
+    for (unsigned n = 0; n < 3; n++) {
+        const uint8_t *x = r->c.state.area + AREA_XMM + 16 * used[n];
+        const uint8_t *y = r->c.state.area + AREA_YMM + 16 * used[n];
+
+        printf("  ymm%u before %016llx_%016llx_%016llx_%016llx\n", used[n],
+               (long long)load_le64(y + 8), (long long)load_le64(y), (long long)load_le64(x + 8),
+               (long long)load_le64(x));
+    }
+}
+
+static void print_difference(const struct run *r, unsigned parts)
+{
+    static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    const uint8_t *data = (const uint8_t *)DATA_AT, *soft = guest_data(r->guest);
+    unsigned shown = 0;
+
+    for (unsigned n = 0; n < 16; n++) {
+        if (r->host.gpr[n] != r->soft.gpr[n] || r->c.state.gpr[n] != r->host.gpr[n]) {
+            printf("  %-3s before %016llx host %016llx soft %016llx\n", names[n],
+                   (long long)r->c.state.gpr[n], (long long)r->host.gpr[n],
+                   (long long)r->soft.gpr[n]);
+        }
+    }
+    for (unsigned n = 0; n < 8; n++) {
+        print_area_difference("st", r, AREA_ST + 16 * n, n);
+    }
+    for (unsigned n = 0; n < 16; n++) {
+        print_area_difference("xmm", r, AREA_XMM + 16 * n, n);
+        print_area_difference("ymm-high", r, AREA_YMM + 16 * n, n);
+    }
+    if (parts & (PART_VEC | PART_MXCSR | PART_VECTOR)) {
+        print_vectors_used(r);
+    }
+    for (unsigned at = 0; at < DATA_BYTES && shown < 8; at += 8) {
+        if (memcmp(data + at, soft + at, 8)) {
+            printf("  [%llx] before %016llx host %016llx soft %016llx\n", (long long)DATA_AT + at,
+                   (long long)load_le64(r->c.data + at), (long long)load_le64(data + at),
+                   (long long)load_le64(soft + at));
+            shown++;
+        }
+    }
+}
+
+static void report(const struct run *r, uint64_t seed, unsigned parts)
+{
+    const struct x86_row *row = &x86_rows[r->c.row];
+
+    printf("row %u %s, %s-bit code:", r->c.row, row->name, r->c.code32 ? "32" : "64");
+    for (unsigned n = 0; n < r->c.len; n++) {
+        printf(" %02x", r->c.code[n]);
+    }
+    printf("\n  again: --row %u --case %llu\n  differs:", r->c.row, (long long)seed);
+    for (unsigned n = 0; n < G_N_ELEMENTS(part_names); n++) {
+        if (parts >> n & 1) {
+            printf(" %s", part_names[n]);
+        }
+    }
+    printf("\n  exception host %d error %#x cr2 %#llx, soft %d error %#x cr2 %#llx\n",
+           r->host.vector, r->host.error, (long long)r->host.cr2, r->soft.vector, r->soft.error,
+           (long long)r->soft.cr2);
+    printf("  rip host %llx soft %llx, flags before %llx host %llx soft %llx\n",
+           (long long)r->host.rip, (long long)r->soft.rip, (long long)r->c.state.rflags,
+           (long long)r->host.rflags, (long long)r->soft.rflags);
+    print_area("before", &r->c.state);
+    print_area("host  ", &r->host);
+    print_area("soft  ", &r->soft);
+    print_difference(r, parts);
+    fflush(stdout);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+/* A repeated string instruction may take several steps. */
+static void run_guest(struct run *r)
+{
+    guest_run(r->guest, &r->c.state, &r->soft, r->c.code32);
+    for (unsigned n = 0; n < 64 && r->soft.vector < 0 && r->soft.rip == INSN_AT; n++) {
+        struct machine_state again = r->soft;
+
+        guest_run(r->guest, &again, &r->soft, r->c.code32);
+    }
+}
+
+/* Exceptions that the kernel reports without what the guest has. */
+static void normalise(struct run *r)
+{
+    if (r->host.rip == NATIVE_FELL_THROUGH) {
+        r->host.rip = INSN_AT + r->c.len;
+    }
+    if (r->host.vector != EXC_PF) {
+        r->host.cr2 = 0;
+    } else if (r->host.cr2 >= 0x7ffffffff000ull) {
+        r->host.error &= ~1u; /* it does not tell programs whether kernel pages are present */
+        r->soft.error &= ~1u;
+    }
+    if (r->host.vector < 0) {
+        r->host.error = 0;
+        r->host.cr2 = 0;
+    }
+    r->host.rflags &= ~(uint64_t)FLAG_RF;
+    r->soft.rflags &= ~(uint64_t)FLAG_RF;
+}
+
+/* Runs the case of `seed`; false when the seed gives none. */
+static bool run_case(struct run *r, unsigned row, uint64_t seed, bool verbose)
+{
+    unsigned parts;
+
+    if (!generate_case(guest_cpu(r->guest), row, seed, &r->c)) {
+        return false;
+    }
+    memcpy((void *)DATA_AT, r->c.data, DATA_BYTES);
+    memcpy(guest_data(r->guest), r->c.data, DATA_BYTES);
+    native_set_code(r->c.code, r->c.len, r->c.code32);
+    guest_set_code(r->guest, r->c.code, r->c.len);
+    native_run(&r->c.state, &r->host, r->c.code32);
+    if (x86_rows[row].op == OP_WRGSBASE) {
+        native_reset_gs();
+    }
+    run_guest(r);
+    normalise(r);
+    r->executed++;
+    parts = differing_parts(r);
+    if (parts || verbose) {
+        report(r, seed, parts);
+    }
+    r->differences += parts != 0;
+    return true;
+}
+
+static bool row_wanted(const struct options *o, unsigned row)
+{
+    char *end;
+    unsigned long n;
+
+    if (!o->row) {
+        return true;
+    }
+    n = strtoul(o->row, &end, 10);
+    return *end ? !g_ascii_strcasecmp(o->row, x86_rows[row].name) : n == row;
+}
+
+/* Why a row is not compared, or NULL. */
+static const char *uncovered(const struct run *r, unsigned row)
+{
+    const char *reason = not_run_reason(&x86_rows[row]);
+
+    if (reason) {
+        return reason;
+    }
+    return x86_has(guest_cpu(r->guest), x86_rows[row].feature) ? NULL : "the host has no such";
+}
+
+static void run_row(struct run *r, unsigned row, uint64_t count)
+{
+    struct rng rng = {.state = r->options->seed * 0x9e3779b97f4a7c15ull + row};
+    uint64_t before = r->differences;
+    unsigned misses = 0;
+
+    for (uint64_t n = 0; n < count && misses < TRIES;) {
+        if (!run_case(r, row, rng_next(&rng), /* verbose= */ false)) {
+            misses++;
+            continue;
+        }
+        misses = 0;
+        n++;
+        if (r->differences > before) {
+            break; /* one per row is enough to read */
+        }
+    }
+    if (misses == TRIES) {
+        printf("row %u %s: no encoding found\n", row, x86_rows[row].name);
+        r->differences++;
+    }
+}
+
+static uint64_t run_all(struct run *r)
+{
+    uint64_t each;
+    unsigned wanted = 0;
+
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        wanted += row_wanted(r->options, row) && !uncovered(r, row);
+    }
+    each = r->options->count / MAX(wanted, 1u) + 1;
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        const char *reason = uncovered(r, row);
+
+        if (!row_wanted(r->options, row)) {
+            continue;
+        }
+        if (reason) {
+            if (r->options->list || r->options->row) {
+                printf("row %u %s is not compared: %s\n", row, x86_rows[row].name, reason);
+            }
+            continue;
+        }
+        r->rows_run++;
+        run_row(r, row, each);
+        if (r->differences && !r->options->keep_going) {
+            break;
+        }
+    }
+    printf("%llu cases of %llu rows out of %u, %llu differences (seed %llu)\n",
+           (long long)r->executed, (long long)r->rows_run, x86_row_count, (long long)r->differences,
+           (long long)r->options->seed);
+    return r->differences;
+}
+
+/* Returns the number of differences, -1 when the host cannot run this. */
+static int64_t compare(const struct options *o)
+{
+    struct run *r;
+    int64_t differences;
+
+    if (!native_init()) {
+        return -1;
+    }
+    r = g_new0(struct run, 1);
+    r->options = o;
+    r->guest = guest_new(native_fs_base());
+    if (o->has_case) {
+        run_case(r, strtoul(o->row ? o->row : "0", NULL, 10), o->one_case, /* verbose= */ true);
+        differences = r->differences;
+    } else {
+        differences = run_all(r);
+    }
+    guest_free(r->guest);
+    g_free(r);
+    return differences;
+}
+
+static void test_against_the_host(void)
+{
+    struct options o = {
+        .seed = g_test_rand_int_range(1, INT32_MAX),
+        .count = g_test_slow() ? FULL_CASES : QUICK_CASES,
+        .keep_going = true,
+    };
+    int64_t differences = compare(&o);
+
+    if (differences < 0) {
+        g_test_skip("needs an x86-64 host with AVX2");
+    } else {
+        g_assert_cmpint(differences, ==, 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seed = 1, .count = QUICK_CASES};
+    bool direct = false;
+
+    for (int n = 1; n < argc; n++) {
+        const char *value = n + 1 < argc ? argv[n + 1] : "0";
+
+        if (!strcmp(argv[n], "--keep-going")) {
+            o.keep_going = direct = true;
+        } else if (!strcmp(argv[n], "--list")) {
+            o.list = direct = true;
+        } else if (!strcmp(argv[n], "--row")) {
+            o.row = value;
+            direct = true;
+        } else if (!strcmp(argv[n], "--seed")) {
+            o.seed = strtoull(value, NULL, 0);
+            direct = true;
+        } else if (!strcmp(argv[n], "--count")) {
+            o.count = strtoull(value, NULL, 0);
+            direct = true;
+        } else if (!strcmp(argv[n], "--case")) {
+            o.one_case = strtoull(value, NULL, 0);
+            o.has_case = direct = true;
+        }
+    }
+    if (direct) {
+        return compare(&o) != 0;
+    }
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/insn/host", test_against_the_host);
+    return g_test_run();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One instruction on the host's own CPU, from a given state, with all exceptions caught.
+ */
+#ifndef TESTS_INSN_LIB_NATIVE_H
+#define TESTS_INSN_LIB_NATIVE_H
+
+#include "tests/insn_lib/state.h"
+
+/* Maps code, data and what the switch needs; installs signal handlers. False: cannot here. */
+bool native_init(void);
+
+/* Puts the instruction at INSN_AT. 32-bit code runs in a compatibility-mode segment. */
+void native_set_code(const uint8_t *code, unsigned len, bool code32);
+
+/* out->rip when the instruction ended where the next one begins. */
+#define NATIVE_FELL_THROUGH UINT64_MAX
+
+/* Runs it from *in; *out is what it left. */
+void native_run(const struct machine_state *in, struct machine_state *out, bool code32);
+
+/* The FS base that native code sees. */
+uint64_t native_fs_base(void);
+
+/* Puts GS_BASE back after an instruction that may have changed it. */
+void native_reset_gs(void);
+
+#endif

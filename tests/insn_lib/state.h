@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an instruction can see and change, as both the host and the interpreter take and give it,
+ * and the addresses that both have mapped alike.
+ */
+#ifndef TESTS_INSN_LIB_STATE_H
+#define TESTS_INSN_LIB_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The same on the host and in the guest; below 2 GiB for 32-bit code and absolute addresses. */
+#define CODE_AT     0x10000000ull
+#define CODE_BYTES  0x1000
+#define DATA_AT     0x20000000ull /* read and write; nothing is mapped after it */
+#define DATA_BYTES  0x2000
+#define RODATA_AT   0x20004000ull /* read only */
+#define RODATA_SIZE 0x1000
+#define GS_BASE     0x10000ull /* nothing is mapped there; added to the data's addresses */
+
+#define INSN_AT (CODE_AT + 0x800) /* the instruction; INT3 fills the page around it */
+
+/* Offsets in the standard XSAVE area. */
+enum {
+    AREA_FCW = 0,
+    AREA_FSW = 2,
+    AREA_FTW = 4,
+    AREA_FOP = 6,
+    AREA_FIP = 8,
+    AREA_FDP = 16,
+    AREA_MXCSR = 24,
+    AREA_ST = 32,
+    AREA_XMM = 160,
+    AREA_HEADER = 512,
+    AREA_YMM = 576,
+    AREA_BYTES = 832,
+};
+
+struct machine_state {
+    uint64_t gpr[16]; /* in the order of encoding */
+    uint64_t rip;
+    uint64_t rflags;
+    int vector; /* of the exception, or -1 */
+    uint32_t error;
+    uint64_t cr2;
+    uint8_t area[AREA_BYTES] __attribute__((aligned(64))); /* x87, SSE, AVX */
+};
+
+#endif
