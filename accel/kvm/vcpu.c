@@ -402,8 +402,11 @@ static bool serve(struct kvm_vcpu *kv, enum vcpu_exit *ret)
         *ret = VCPU_EXIT_DEBUG;
         return false;
     case KVM_EXIT_INTERNAL_ERROR:
+        if (kvm_exit_internal_error(kv)) {
+            return true;
+        }
         *ret = VCPU_EXIT_INTERNAL_ERROR;
-        return kvm_exit_internal_error(kv);
+        return false;
     case KVM_EXIT_FAIL_ENTRY:
         why = g_strdup_printf("the host's CPU refuses to run it (reason %#" PRIx64 ")",
                               (uint64_t)run->fail_entry.hardware_entry_failure_reason);

@@ -14,7 +14,7 @@
 
 #define TINY_RAM     (4 * MiB)
 #define TINY_MMIO    0xd0000000ULL
-#define TINY_LIMIT_S 5
+#define TINY_LIMIT_S 20
 
 struct tiny {
     struct machine *m;
@@ -35,7 +35,7 @@ static uint64_t tiny_port_read(void *opaque, uint64_t offset, unsigned size)
     return offset == 0xe9 ? 0xe9 : size_mask(size);
 }
 
-static void tiny_port_write(void *opaque, uint64_t offset, uint64_t val, unsigned size)
+static inline void tiny_port_write(void *opaque, uint64_t offset, uint64_t val, unsigned size)
 {
     struct tiny *t = opaque;
 
@@ -56,7 +56,7 @@ static uint64_t tiny_mmio_read(void *opaque, uint64_t offset, unsigned size)
     return ((struct tiny *)opaque)->regs[offset / 4 % 4];
 }
 
-static void tiny_mmio_write(void *opaque, uint64_t offset, uint64_t val, unsigned size)
+static inline void tiny_mmio_write(void *opaque, uint64_t offset, uint64_t val, unsigned size)
 {
     (void)size;
     ((struct tiny *)opaque)->regs[offset / 4 % 4] = (uint32_t)val;
@@ -65,7 +65,7 @@ static void tiny_mmio_write(void *opaque, uint64_t offset, uint64_t val, unsigne
 static const struct region_ops tiny_mmio_ops = {
     .read = tiny_mmio_read, .write = tiny_mmio_write, .min_size = 4, .max_size = 4};
 
-static void tiny_reset(struct machine *m, enum machine_cause cause)
+static inline void tiny_reset(struct machine *m, enum machine_cause cause)
 {
     struct tiny *t = m->life_data;
 
@@ -78,7 +78,7 @@ static void tiny_reset(struct machine *m, enum machine_cause cause)
     __atomic_store_n(&t->reset, true, __ATOMIC_SEQ_CST);
 }
 
-static void tiny_stop(struct machine *m, enum run_state state)
+static inline void tiny_stop(struct machine *m, enum run_state state)
 {
     (void)state;
     __atomic_store_n(&((struct tiny *)m->life_data)->failed, true, __ATOMIC_SEQ_CST);
@@ -90,7 +90,7 @@ static const struct machine_type tiny_type = {
     .name = "tiny", .description = "for tests", .max_cpus = 4, .size = sizeof(struct machine)};
 
 /* NULL when this host has no KVM: the test is then marked as skipped. */
-static struct tiny *tiny_new(const char *irqchip, unsigned cpus, const char *model)
+static inline struct tiny *tiny_new(const char *irqchip, unsigned cpus, const char *model)
 {
     struct tiny *t;
     GError *error = NULL;
@@ -146,13 +146,13 @@ static struct tiny *tiny_new(const char *irqchip, unsigned cpus, const char *mod
     return t;
 }
 
-static void tiny_load(struct tiny *t, uint64_t gpa, const void *start, const void *end)
+static inline void tiny_load(struct tiny *t, uint64_t gpa, const void *start, const void *end)
 {
     memcpy(t->ram->host + gpa, start, (size_t)((const char *)end - (const char *)start));
 }
 
 /* The first CPU begins at @ip in real mode, CS = 0. */
-static void tiny_start_at(struct tiny *t, uint64_t ip)
+static inline void tiny_start_at(struct tiny *t, uint64_t ip)
 {
     struct x86_cpu *cpu = t->cpus[0]->cpu;
 
@@ -161,7 +161,7 @@ static void tiny_start_at(struct tiny *t, uint64_t ip)
     cpu->gpr[X86_RSP] = 0x7000;
 }
 
-static void tiny_resume(struct tiny *t)
+static inline void tiny_resume(struct tiny *t)
 {
     for (unsigned i = 0; i < t->cpu_count; i++) {
         kvm_push_state(&t->cpus[i]->vcpu);
@@ -170,7 +170,7 @@ static void tiny_resume(struct tiny *t)
     vcpus_resume(t->m);
 }
 
-static void tiny_pause(struct tiny *t)
+static inline void tiny_pause(struct tiny *t)
 {
     vcpus_pause(t->m);
     clock_stop(&t->m->clock_virtual);
@@ -179,7 +179,7 @@ static void tiny_pause(struct tiny *t)
     }
 }
 
-static void tiny_note_state(struct tiny *t)
+static inline void tiny_note_state(struct tiny *t)
 {
     for (unsigned i = 0; i < t->cpu_count; i++) {
         const struct x86_cpu *c = t->cpus[i]->cpu;
@@ -193,7 +193,7 @@ static void tiny_note_state(struct tiny *t)
 }
 
 /* It runs already: until a status, a reset, a failure or the time limit; returns the status. */
-static int tiny_wait(struct tiny *t)
+static inline int tiny_wait(struct tiny *t)
 {
     int64_t limit = monotonic_ns() + TINY_LIMIT_S * NS_PER_SEC;
 
@@ -209,13 +209,13 @@ static int tiny_wait(struct tiny *t)
     return t->status;
 }
 
-static int tiny_run(struct tiny *t)
+static inline int tiny_run(struct tiny *t)
 {
     tiny_resume(t);
     return tiny_wait(t);
 }
 
-static void tiny_free(struct tiny *t)
+static inline void tiny_free(struct tiny *t)
 {
     struct kvm *kvm = kvm_of(t->m->accel);
 
