@@ -168,17 +168,11 @@ void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, ui
 
 static void watch_block(struct tcg *t, struct ram_block *block)
 {
-    for (unsigned n = 0; n < t->watched_count; n++) {
-        if (t->watched[n] == block) {
-            return;
-        }
+    if (block->code_written != tcg_code_written) {
+        block->code_opaque = t;
+        block->code_written = tcg_code_written;
+        ram_block_watch(block, DIRTY_CODE);
     }
-    if (t->watched_count < ARRAY_SIZE(t->watched)) {
-        t->watched[t->watched_count++] = block;
-    }
-    block->code_opaque = t;
-    block->code_written = tcg_code_written;
-    ram_block_watch(block, DIRTY_CODE);
 }
 
 /* Notes that @len bytes of code at @page were decoded; false: the page cannot be watched. */
@@ -192,7 +186,7 @@ static void note_code(struct tcg_cpu *tc, const struct phys_page *p, unsigned of
     watch_block(t, p->block);
     alone = t->cpus->len == 1;
     lines = g_hash_table_lookup(t->code_lines, p->host);
-    protect = !lines;
+    protect = ram_page_dirty(p->block, DIRTY_CODE, p->offset);
     if (!lines) {
         lines = g_new0(uint64_t, 1);
         g_hash_table_insert(t->code_lines, p->host, lines);

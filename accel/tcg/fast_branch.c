@@ -25,6 +25,12 @@ FAST void move_sp(struct x86_cpu *cpu, int64_t by)
     cpu->regs[X86_RSP] = (cpu->regs[X86_RSP] + (uint64_t)by) & cpu->ea_mask;
 }
 
+/* Others fault, or need five levels: the slow twin knows. */
+FAST bool target_plain(uint64_t target)
+{
+    return (uint64_t)((int64_t)(target << 16) >> 16) == target;
+}
+
 #define STACK(size)                                                                                \
     static void push##size##_r(struct x86_cpu *cpu, const struct x86_insn *i)                      \
     {                                                                                              \
@@ -87,7 +93,7 @@ FAST void move_sp(struct x86_cpu *cpu, int64_t by)
     static void ret##size(struct x86_cpu *cpu, const struct x86_insn *i)                           \
     {                                                                                              \
         const void *host = pop_host(cpu, size);                                                    \
-        if (!host) {                                                                               \
+        if (!host || !target_plain(fast_load(host, size))) {                                       \
             tcg_run_generic(cpu, i);                                                               \
             return;                                                                                \
         }                                                                                          \
@@ -173,7 +179,7 @@ static void jmp_indirect(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint64_t target;
 
-    if (!indirect_target(cpu, i, stack_bytes(cpu), &target)) {
+    if (!indirect_target(cpu, i, stack_bytes(cpu), &target) || !target_plain(target)) {
         tcg_run_generic(cpu, i);
         return;
     }
@@ -187,7 +193,7 @@ static void call_indirect(struct x86_cpu *cpu, const struct x86_insn *i)
     void *host = push_host(cpu, size);
     uint64_t target;
 
-    if (!host || !indirect_target(cpu, i, size, &target)) {
+    if (!host || !indirect_target(cpu, i, size, &target) || !target_plain(target)) {
         tcg_run_generic(cpu, i);
         return;
     }

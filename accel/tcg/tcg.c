@@ -104,6 +104,17 @@ enum attend {
     ATTEND_HALT,
 };
 
+static void drop_code(struct tcg_cpu *tc)
+{
+    uint32_t req = __atomic_load_n(&tc->cpu->requests, __ATOMIC_ACQUIRE);
+
+    x86_cpu_unrequest(tc->cpu, X86_REQ_CODE | X86_REQ_FLUSH_CODE);
+    tcg_blocks_drop_stale(tc);
+    if (req & X86_REQ_FLUSH_CODE) {
+        tcg_blocks_flush(tc);
+    }
+}
+
 /* Serves what set cpu->attention. May raise. */
 static enum attend attend(struct tcg_cpu *tc)
 {
@@ -111,10 +122,8 @@ static enum attend attend(struct tcg_cpu *tc)
     bool may_run = x86_cpu_poll(cpu);
 
     tcg_yield(tc->tcg);
-    if (__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & X86_REQ_CODE) {
-        x86_cpu_unrequest(cpu, X86_REQ_CODE);
-        tcg_blocks_drop_stale(tc);
-        cpu->tlb->flushes++;
+    if (__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & (X86_REQ_CODE | X86_REQ_FLUSH_CODE)) {
+        drop_code(tc);
     }
     if (!may_run) {
         return ATTEND_HALT;

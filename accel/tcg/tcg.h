@@ -95,8 +95,6 @@ struct tcg {
     GMutex code_lock;
     GHashTable *code_lines;
     GPtrArray *cpus; /* struct tcg_cpu; guarded by code_lock */
-    struct ram_block *watched[64];
-    unsigned watched_count;
 };
 
 static inline struct tcg_cpu *tcg_of(struct x86_cpu *cpu)

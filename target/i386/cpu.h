@@ -127,10 +127,11 @@ enum x86_request {
     X86_REQ_INIT = 1 << 3,
     X86_REQ_SIPI = 1 << 4,
     X86_REQ_MCE = 1 << 5,
-    X86_REQ_EXIT = 1 << 6, /* leave the run loop: x86_cpu_kick() */
-    X86_REQ_TLB = 1 << 7,  /* flush the soft TLB and what hangs on it */
-    X86_REQ_CODE = 1 << 8, /* decoded code is stale */
-    X86_REQ_DB = 1 << 9,   /* a debug exception waits for the instruction's end */
+    X86_REQ_EXIT = 1 << 6,        /* leave the run loop: x86_cpu_kick() */
+    X86_REQ_TLB = 1 << 7,         /* flush the soft TLB and what hangs on it */
+    X86_REQ_CODE = 1 << 8,        /* the engine has a list of stale code */
+    X86_REQ_FLUSH_CODE = 1 << 10, /* all decoded code is stale */
+    X86_REQ_DB = 1 << 9,          /* a debug exception waits for the instruction's end */
 };
 
 enum x86_run_state {
@@ -203,7 +204,6 @@ struct x86_cpu {
     int delivering;       /* vector being delivered (for double faults), or -1 */
     uint8_t delivering_error;
     bool monitor_armed;
-    uint64_t monitor_gpa;
     /* of KVM, kept across snapshots: an event that was taken but not yet delivered */
     struct {
         bool exception, interrupt, soft, has_error;

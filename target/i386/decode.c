@@ -5,8 +5,7 @@
  * Order: legacy prefixes, REX or VEX, opcode map, opcode; then the first row of that opcode that
  * fits prefix, ModRM, mode and features; then its immediates. Intel SDM volume 2, chapter 2.
  *
- * Absent: 3DNow! (0F 0F), XOP and EVEX maps; CPU models do not offer them. Near branches with
- * prefix 66 in 64-bit mode follow Intel (the prefix is ignored).
+ * Absent: 3DNow! (0F 0F), XOP and EVEX maps; CPU models do not offer them.
  */
 #include "target/i386/exec.h"
 #include <string.h>
@@ -49,7 +48,7 @@ struct candidates {
 struct x86_decoder {
     struct candidates index[2][MAP_COUNT][256]; /* [VEX] */
     uint16_t nop_row;
-    bool avx2, cr8_by_lock;
+    bool amd, avx2, cr8_by_lock;
     uint16_t rows[];
 };
 
@@ -122,6 +121,7 @@ struct x86_decoder *x86_decoder_new(const struct x86_cpu *cpu)
     g_autofree uint16_t *next = g_new(uint16_t, x86_row_count); /* rows of the same opcode */
     unsigned used = 0;
 
+    d->amd = cpu->vendor_amd;
     d->avx2 = x86_has(cpu, X86_F_AVX2);
     d->cr8_by_lock = x86_has(cpu, X86_F_CR8LEG);
     for (int vex = 0; vex < 2; vex++) {
@@ -467,6 +467,12 @@ static uint8_t byte_register(const struct decoding *s, unsigned r)
     return s->has_rex || s->vex || r < 4 || r > 7 ? r * 8 : (r - 4) * 8 + 1;
 }
 
+/* On AMD processors prefix 66 makes these 16 bits wide in 64-bit mode too; Intel's ignore it. */
+static bool is_near_branch(const struct x86_row *row)
+{
+    return (row->needs & F64) && (row->map == MAP_LEG || (row->needs & JCC));
+}
+
 static unsigned operand_width(const struct decoding *s, const struct x86_row *row)
 {
     bool bytes = false;
@@ -502,7 +508,8 @@ static unsigned operand_width(const struct decoding *s, const struct x86_row *ro
     }
 not_bytes:
     if (s->mode & MODE_CODE64) {
-        if ((row->needs & F64) || (s->rex & 8)) {
+        if (((row->needs & F64) && !(s->dec->amd && is_near_branch(row) && s->opsize)) ||
+            (s->rex & 8)) {
             return 8;
         }
         return s->opsize && !s->vex ? 2 : row->needs & D64 ? 8 : 4;
@@ -578,13 +585,7 @@ static bool decode_operand(struct decoding *s, struct x86_insn *i, unsigned n, u
     case WHERE_STI:
         i->rm &= 7;
         return true;
-    case WHERE_STRSRC:
-        i->seg = s->override >= 0 ? s->override : X86_DS;
-        i->seg_override = s->override >= 0;
-        return true;
     case WHERE_MOFFS:
-        i->seg = s->override >= 0 ? s->override : X86_DS;
-        i->seg_override = s->override >= 0;
         i->is_mem = true;
         i->base = i->index = X86_ZERO;
         return fetch(s, i->asize, &i->imm);

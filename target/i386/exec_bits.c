@@ -134,13 +134,9 @@ static void double_shift(struct x86_cpu *cpu, const struct x86_insn *i, bool lef
         operand_store_rmw(cpu, i, 0, a, a);
         return;
     }
-    if (i->width == 2 && n > 16) { /* not defined; as silicon: the operands repeat */
+    if (i->width == 2 && n > 16) { /* not defined; as silicon: the second operand repeats */
         n -= 16;
-        if (left) {
-            wide = (unsigned __int128)b << 16 | a;
-        } else {
-            wide = (unsigned __int128)a << 16 | b;
-        }
+        wide = (unsigned __int128)b << 16 | b;
     } else {
         wide = left ? (unsigned __int128)a << bits | b : (unsigned __int128)b << bits | a;
     }

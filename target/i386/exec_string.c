@@ -56,17 +56,18 @@ static uint64_t movs_run(struct x86_cpu *cpu, const struct x86_insn *i, unsigned
                          uint64_t count)
 {
     uint64_t src = reg_addr(cpu, i, X86_RSI), dst = reg_addr(cpu, i, X86_RDI), n;
-    uint8_t *from, *to;
+    const struct phys_page *page;
+    const uint8_t *from;
+    uint8_t *to;
 
     n = MIN(run_length(cpu, i, i->seg, src), run_length(cpu, i, X86_ES, dst)) / size;
     n = MIN(n, count);
     if (n < 2 || (cpu->eflags & FLAG_DF)) {
         return 0;
     }
-    from = mem_host(cpu, seg_linear(cpu, i->seg, src, size, /* write= */ false), n * size,
-                    /* write= */ false);
-    to = mem_host(cpu, seg_linear(cpu, X86_ES, dst, size, /* write= */ true), n * size,
-                  /* write= */ true);
+    from = mem_host_read(cpu, seg_linear(cpu, i->seg, src, size, /* write= */ false), n * size);
+    to =
+        mem_host_write(cpu, seg_linear(cpu, X86_ES, dst, size, /* write= */ true), n * size, &page);
     if (!from || !to) {
         return 0;
     }
@@ -80,6 +81,7 @@ static uint64_t movs_run(struct x86_cpu *cpu, const struct x86_insn *i, unsigned
     } else {
         memmove(to, from, n * size);
     }
+    mem_host_written(page, to, n * size);
     advance(cpu, i, X86_RSI, (int64_t)(n * size));
     advance(cpu, i, X86_RDI, (int64_t)(n * size));
     return n;
@@ -113,18 +115,20 @@ static uint64_t stos_run(struct x86_cpu *cpu, const struct x86_insn *i, unsigned
                          uint64_t count)
 {
     uint64_t dst = reg_addr(cpu, i, X86_RDI), n = run_length(cpu, i, X86_ES, dst) / size;
+    const struct phys_page *page;
     uint8_t *to;
 
     n = MIN(n, count);
     if (n < 2 || (cpu->eflags & FLAG_DF)) {
         return 0;
     }
-    to = mem_host(cpu, seg_linear(cpu, X86_ES, dst, size, /* write= */ true), n * size,
-                  /* write= */ true);
+    to =
+        mem_host_write(cpu, seg_linear(cpu, X86_ES, dst, size, /* write= */ true), n * size, &page);
     if (!to) {
         return 0;
     }
     fill(to, cpu->gpr[X86_RAX], size, n);
+    mem_host_written(page, to, n * size);
     advance(cpu, i, X86_RDI, (int64_t)(n * size));
     return n;
 }
@@ -146,6 +150,22 @@ static uint64_t lods_one(struct x86_cpu *cpu, const struct x86_insn *i, unsigned
     return 1;
 }
 
+/* I/O breakpoints, with CR4.DE. */
+static void check_io_breakpoints(struct x86_cpu *cpu, uint16_t port, unsigned size)
+{
+    static const uint8_t lengths[4] = {1, 2, 8, 4};
+
+    for (unsigned n = 0; (cpu->cr4 & CR4_DE) && n < 4; n++) {
+        unsigned len = lengths[cpu->dr[7] >> (18 + n * 4) & 3];
+
+        if ((cpu->dr[7] >> (n * 2) & 3) && (cpu->dr[7] >> (16 + n * 4) & 3) == 2 &&
+            port < cpu->dr[n] + len && cpu->dr[n] < (uint64_t)port + size) {
+            cpu->pending_dr6 |= 1u << n;
+            x86_cpu_request(cpu, X86_REQ_DB);
+        }
+    }
+}
+
 /* One I/O access with permission already checked. */
 static uint64_t port_in(struct x86_cpu *cpu, uint16_t port, unsigned size)
 {
@@ -153,6 +173,9 @@ static uint64_t port_in(struct x86_cpu *cpu, uint16_t port, unsigned size)
     uint64_t val = address_space_load(cpu->io, port, size, MEM_ATTRS_NONE, NULL);
 
     x86_io_end(cpu, begun);
+    if (cpu->dr[7] & 0xff) {
+        check_io_breakpoints(cpu, port, size);
+    }
     return val;
 }
 
@@ -162,6 +185,9 @@ static void port_out(struct x86_cpu *cpu, uint16_t port, uint64_t val, unsigned 
 
     address_space_store(cpu->io, port, val, size, MEM_ATTRS_NONE);
     x86_io_end(cpu, begun);
+    if (cpu->dr[7] & 0xff) {
+        check_io_breakpoints(cpu, port, size);
+    }
 }
 
 static uint64_t ins_one(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size)

@@ -137,19 +137,17 @@ void exec_PAUSE(struct x86_cpu *cpu, const struct x86_insn *i)
     }
 }
 
-/*
- * MONITOR remembers where; MWAIT waits for the next interrupt or a while, because a store by
- * another CPU cannot be seen here: an early wake-up is always allowed.
- */
+/* How long MWAIT waits: a store by another CPU is not seen, and waking early is allowed. */
+#define MWAIT_US 100
+
 void exec_MONITOR(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint64_t off = gpr_read(cpu, X86_RAX, i->asize);
-    unsigned seg = i->seg_override ? i->seg : X86_DS;
 
     if ((uint32_t)cpu->gpr[X86_RCX]) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    mem_read8(cpu, seg_linear(cpu, seg, off, 1, /* write= */ false));
+    mem_read8(cpu, seg_linear(cpu, i->seg, off, 1, /* write= */ false));
     cpu->monitor_armed = true;
 }
 
@@ -158,8 +156,14 @@ void exec_MWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
     if ((uint32_t)cpu->gpr[X86_RCX] & ~1u) {
         x86_raise(cpu, EXC_GP, 0);
     }
+    (void)i;
+    if (cpu->monitor_armed && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+        bool begun = x86_io_begin(cpu);
+
+        g_usleep(MWAIT_US);
+        x86_io_end(cpu, begun);
+    }
     cpu->monitor_armed = false;
-    exec_PAUSE(cpu, i);
 }
 
 /* CLAC and STAC are #UD, not #GP, outside CPL 0. */

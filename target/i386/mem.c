@@ -306,25 +306,61 @@ void mem_sys_probe(struct x86_cpu *cpu, uint64_t la, unsigned size, bool write)
     last = la + size - 1;
     x86_translate(cpu, la, access, x86_tlb_set_system(cpu), &wk);
     if ((la ^ last) & PAGE_MASK) {
-        x86_translate(cpu, last, access, x86_tlb_set_system(cpu), &wk);
+        x86_translate(cpu, last & PAGE_MASK, access, x86_tlb_set_system(cpu), &wk);
     }
 }
 
-void *mem_host(struct x86_cpu *cpu, uint64_t la, unsigned size, bool write)
+/* Whether accesses may bypass alignment checks and breakpoints. */
+static bool plain_access(const struct x86_cpu *cpu)
+{
+    return current_set(cpu) != TLB_CHECKED && !(cpu->dr[7] & 0xff);
+}
+
+const void *mem_host_read(struct x86_cpu *cpu, uint64_t la, unsigned size)
 {
     const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
     struct x86_walk wk;
 
-    if (!tlb_hit(la, write ? e->wtag : e->rtag, size)) {
-        if (current_set(cpu) == TLB_CHECKED || (cpu->dr[7] & 0xff)) {
+    if (!tlb_hit(la, e->rtag, size)) {
+        if (!plain_access(cpu)) {
             return NULL;
         }
-        x86_translate(cpu, la, write ? ACCESS_WRITE : ACCESS_READ, current_set(cpu), &wk);
-        if (!tlb_hit(la, write ? e->wtag : e->rtag, size)) {
+        x86_translate(cpu, la, ACCESS_READ, current_set(cpu), &wk);
+        if (!tlb_hit(la, e->rtag, size)) {
             return NULL;
         }
     }
-    return (void *)(la + e->addend);
+    return (const void *)(la + e->addend);
+}
+
+void *mem_host_write(struct x86_cpu *cpu, uint64_t la, unsigned size,
+                     const struct phys_page **ret_page)
+{
+    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct phys_page *p;
+    struct x86_walk wk;
+
+    *ret_page = NULL;
+    if (tlb_hit(la, e->wtag, size)) {
+        return (void *)(la + e->addend);
+    }
+    if (!plain_access(cpu)) {
+        return NULL;
+    }
+    x86_translate(cpu, la, ACCESS_WRITE, current_set(cpu), &wk);
+    p = x86_phys_page(cpu, wk.gpa);
+    if (!p->host || !p->writable || (la & ~PAGE_MASK) + size > PAGE_SIZE) {
+        return NULL;
+    }
+    *ret_page = p;
+    return p->host + (la & ~PAGE_MASK);
+}
+
+void mem_host_written(const struct phys_page *page, const uint8_t *host, unsigned size)
+{
+    if (page && !ram_page_all_dirty(page->block, page->offset)) {
+        ram_block_written(page->block, page->offset + (uint64_t)(host - page->host), size);
+    }
 }
 
 /*

@@ -10,10 +10,13 @@ bool x86_io_begin(struct x86_cpu *cpu);
 void x86_io_end(struct x86_cpu *cpu, bool begun);
 
 /*
- * Host address of @size bytes at @la if plain RAM within a page with no bookkeeping for the access,
- * else NULL. Raises the page fault if there is one.
+ * Host address of @size bytes within a page at @la if it is RAM and nothing watches, else NULL.
+ * Raises the page fault if there is one. After writing call mem_host_written().
  */
-void *mem_host(struct x86_cpu *cpu, uint64_t la, unsigned size, bool write);
+const void *mem_host_read(struct x86_cpu *cpu, uint64_t la, unsigned size);
+void *mem_host_write(struct x86_cpu *cpu, uint64_t la, unsigned size,
+                     const struct phys_page **ret_page);
+void mem_host_written(const struct phys_page *page, const uint8_t *host, unsigned size);
 
 void mem_sys_probe(struct x86_cpu *cpu, uint64_t la, unsigned size, bool write);
 

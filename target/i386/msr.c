@@ -40,7 +40,7 @@ static const struct msr_row plain[] = {
     {MSR_DEBUGCTL, X86_F_BASE, MSR_FIELD(debugctl), 0x3, false},
     {MSR_MCG_STATUS, X86_F_MCA, MSR_FIELD(mcg_status), 7, false},
     {MSR_MCG_CTL, X86_F_MCA, MSR_FIELD(mcg_ctl), ~0ULL, false},
-    {MSR_HWCR, X86_F_SVM, MSR_FIELD(hwcr), ~0ULL, false},
+    {MSR_HWCR, X86_F_BASE, MSR_FIELD(hwcr), ~0ULL, false},
     {MSR_SYSCFG, X86_F_BASE, MSR_FIELD(syscfg), ~0ULL, false},
     {MSR_AMD64_DE_CFG, X86_F_BASE, MSR_FIELD(de_cfg), ~0ULL, false},
     {MSR_KVM_WALL_CLOCK, X86_F_KVM_CLOCKSOURCE, MSR_FIELD(kvm_wall_clock), ~0ULL, false},
@@ -245,6 +245,7 @@ static bool read_special(struct x86_cpu *cpu, uint32_t msr, uint64_t *ret_val)
     case 0xc0010140u: /* OSVW id length: nothing listed */
     case 0xc0010141u:
     case 0xc001001bu:
+    case 0xc001001fu: /* NB_CFG */
         *ret_val = 0;
         return true;
     case MSR_PLATFORM_INFO:
@@ -330,6 +331,8 @@ static bool write_special(struct x86_cpu *cpu, uint32_t msr, uint64_t val)
     case 0x198:
     case 0x199: /* PERF_CTL */
     case 0xc0010055u:
+    case 0xc001001bu:
+    case 0xc001001fu:
     case 0xc0010112u:
     case 0xc0010113u:
         return true;

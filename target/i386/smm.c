@@ -201,7 +201,6 @@ static void set_smm(struct x86_cpu *cpu, bool in_smm)
 {
     cpu->in_smm = in_smm;
     x86_tlb_flush_phys(cpu);
-    x86_cpu_request(cpu, X86_REQ_CODE);
     if (cpu->irq_ops && cpu->irq_ops->smm_changed) {
         cpu->irq_ops->smm_changed(cpu->irq_opaque, in_smm);
     }

@@ -39,11 +39,11 @@ void x86_cpu_features_changed(struct x86_cpu *cpu)
 {
     uint32_t id[4];
 
-    x86_decoder_free(cpu->decoder);
-    cpu->decoder = x86_decoder_new(cpu);
     x86_cpuid(cpu, 0, 0, id);
     cpu->vendor_amd = id[1] == 0x68747541 || id[1] == 0x6f677948; /* "Auth", "Hygo" */
-    x86_cpu_request(cpu, X86_REQ_CODE);
+    x86_decoder_free(cpu->decoder);
+    cpu->decoder = x86_decoder_new(cpu);
+    x86_cpu_request(cpu, X86_REQ_FLUSH_CODE);
 }
 
 static bool segments_flat(const struct x86_cpu *cpu)
@@ -133,7 +133,7 @@ void x86_cpu_state_loaded(struct x86_cpu *cpu)
 {
     x86_update_mode(cpu);
     x86_tlb_flush_phys(cpu);
-    x86_cpu_request(cpu, X86_REQ_CODE);
+    x86_attention(cpu);
 }
 
 void x86_seg_set(struct x86_cpu *cpu, enum x86_seg_reg s, uint16_t sel, uint64_t base,
@@ -200,6 +200,7 @@ void x86_cpu_reset(struct x86_cpu *cpu)
     cpu->msr.pat = 0x0007040600070406ULL;
     cpu->msr.misc_enable = 1;
     cpu->msr.mcg_ctl = ~0ULL;
+    cpu->msr.hwcr = 1 << 24; /* the TSC counts at the rated frequency */
     for (unsigned n = 0; n < X86_MCE_BANKS; n++) {
         cpu->msr.mce[n].ctl = ~0ULL;
     }
@@ -289,7 +290,7 @@ void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes)
 {
     if (cpu->a20 != passes) {
         cpu->a20 = passes;
-        x86_cpu_request(cpu, X86_REQ_TLB | X86_REQ_CODE);
+        x86_cpu_request(cpu, X86_REQ_TLB);
     }
 }
 

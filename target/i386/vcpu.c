@@ -35,26 +35,42 @@ static void wake_thread(struct x86_cpu *cpu)
     }
 }
 
-/* Decoded code goes by host address, so it stays; how addresses lead there changes. */
-static void flush_all(struct x86_cpu *cpu)
+static bool view_has_ram(const struct view *view, const struct ram_block *ram)
 {
-    x86_cpu_request(cpu, X86_REQ_TLB);
+    for (unsigned n = 0; n < view->count; n++) {
+        if (view->ranges[n].region->ram == ram) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Decoded code goes by host address, so it stays as long as its RAM does. */
+static void view_changed(struct x86_cpu *cpu, const struct view *old_view,
+                         const struct view *new_view)
+{
+    uint32_t requests = X86_REQ_TLB;
+
+    for (unsigned n = 0; n < old_view->count; n++) {
+        const struct ram_block *ram = old_view->ranges[n].region->ram;
+
+        if (ram && !view_has_ram(new_view, ram)) {
+            requests |= X86_REQ_FLUSH_CODE;
+        }
+    }
+    x86_cpu_request(cpu, requests);
 }
 
 static void mem_changed(struct view_listener *l, const struct view *old_view,
                         const struct view *new_view)
 {
-    (void)old_view;
-    (void)new_view;
-    flush_all(container_of(l, struct x86_vcpu, mem_changed)->cpu);
+    view_changed(container_of(l, struct x86_vcpu, mem_changed)->cpu, old_view, new_view);
 }
 
 static void smm_mem_changed(struct view_listener *l, const struct view *old_view,
                             const struct view *new_view)
 {
-    (void)old_view;
-    (void)new_view;
-    flush_all(container_of(l, struct x86_vcpu, smm_changed)->cpu);
+    view_changed(container_of(l, struct x86_vcpu, smm_changed)->cpu, old_view, new_view);
 }
 
 struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_id)
