@@ -50,10 +50,7 @@ static const struct kvm_cpuid_entry2 *find(const struct kvm *kvm, uint32_t leaf,
 /* A feature MSR of the host; 0 when it has none. */
 static uint64_t feature_msr(const struct kvm *kvm, uint32_t index)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msr = {.head = {.nmsrs = 1}, .entry = {.index = index}};
+    struct kvm_one_msr msr = {.count = 1, .entry = {.index = index}};
 
     return ioctl(kvm->fd, KVM_GET_MSRS, &msr) == 1 ? msr.entry.data : 0;
 }

@@ -65,6 +65,17 @@ struct kvm {
 
 #define KVM_MSR_MAX 256
 
+/* struct kvm_msrs with room for one entry, and for all. */
+struct kvm_one_msr {
+    uint32_t count, pad;
+    struct kvm_msr_entry entry;
+};
+struct kvm_msr_batch {
+    uint32_t count, pad;
+    struct kvm_msr_entry entries[KVM_MSR_MAX];
+};
+G_STATIC_ASSERT(offsetof(struct kvm_one_msr, entry) == offsetof(struct kvm_msrs, entries));
+
 struct kvm_vcpu {
     struct kvm *kvm;
     struct vcpu *v;

@@ -118,10 +118,7 @@ static uint64_t *field_of(struct x86_cpu *cpu, uint32_t index)
 
 bool kvm_msr_get(struct kvm_vcpu *kv, uint32_t index, uint64_t *ret)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msr = {.head = {.nmsrs = 1}, .entry = {.index = index}};
+    struct kvm_one_msr msr = {.count = 1, .entry = {.index = index}};
 
     if (ioctl(kv->fd, KVM_GET_MSRS, &msr) != 1) {
         return false;
@@ -132,10 +129,7 @@ bool kvm_msr_get(struct kvm_vcpu *kv, uint32_t index, uint64_t *ret)
 
 bool kvm_msr_set(struct kvm_vcpu *kv, uint32_t index, uint64_t val)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msr = {.head = {.nmsrs = 1}, .entry = {.index = index, .data = val}};
+    struct kvm_one_msr msr = {.count = 1, .entry = {.index = index, .data = val}};
 
     return ioctl(kv->fd, KVM_SET_MSRS, &msr) == 1;
 }
@@ -177,15 +171,10 @@ void kvm_find_msrs(struct kvm_vcpu *kv)
     }
 }
 
-struct msr_batch {
-    struct kvm_msrs head;
-    struct kvm_msr_entry entries[KVM_MSR_MAX];
-};
-
 void kvm_pull_msrs(struct kvm_vcpu *kv)
 {
     struct x86_cpu *cpu = kv->cpu;
-    struct msr_batch batch = {.head = {.nmsrs = kv->msr_count}};
+    struct kvm_msr_batch batch = {.count = kv->msr_count};
     uint64_t tsc;
 
     memcpy(batch.entries, kv->msr, kv->msr_count * sizeof(kv->msr[0]));
@@ -217,7 +206,7 @@ void kvm_pull_msrs(struct kvm_vcpu *kv)
 void kvm_push_msrs(struct kvm_vcpu *kv)
 {
     struct x86_cpu *cpu = kv->cpu;
-    struct msr_batch batch;
+    struct kvm_msr_batch batch;
     unsigned done = 0;
 
     if (!kv->tsc_pulled || cpu->tsc_offset != kv->tsc_offset_pulled) {
@@ -238,7 +227,8 @@ void kvm_push_msrs(struct kvm_vcpu *kv)
     while (done < kv->msr_count) { /* the kernel stops at a value that it refuses */
         int n;
 
-        batch.head = (struct kvm_msrs){.nmsrs = kv->msr_count - done};
+        batch.count = kv->msr_count - done;
+        batch.pad = 0;
         memcpy(batch.entries, kv->msr + done, (kv->msr_count - done) * sizeof(kv->msr[0]));
         n = ioctl(kv->fd, KVM_SET_MSRS, &batch);
         if (n < 0) {
