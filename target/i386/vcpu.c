@@ -73,9 +73,8 @@ static void smm_mem_changed(struct view_listener *l, const struct view *old_view
     view_changed(container_of(l, struct x86_vcpu, smm_changed)->cpu, old_view, new_view);
 }
 
-struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_id)
+void x86_vcpu_init(struct x86_vcpu *xv, struct machine *m, unsigned index, uint32_t apic_id)
 {
-    struct x86_vcpu *xv = g_new0(struct x86_vcpu, 1);
     struct x86_cpu *cpu = x86_cpu_new(index, apic_id);
 
     xv->cpu = cpu;
@@ -90,6 +89,13 @@ struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_i
     cpu->kick_opaque = xv;
     xv->mem_changed.changed = mem_changed;
     address_space_listen(cpu->mem, &xv->mem_changed);
+}
+
+struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_id)
+{
+    struct x86_vcpu *xv = g_new0(struct x86_vcpu, 1);
+
+    x86_vcpu_init(xv, m, index, apic_id);
     return xv;
 }
 
@@ -100,9 +106,9 @@ void x86_vcpu_set_smm_memory(struct x86_vcpu *xv, struct address_space *smm)
     address_space_listen(smm, &xv->smm_changed);
 }
 
-void x86_vcpu_free(struct x86_vcpu *xv)
+void x86_vcpu_fini(struct x86_vcpu *xv)
 {
-    if (!xv) {
+    if (!xv->cpu) {
         return;
     }
     vcpu_join(&xv->vcpu);
@@ -111,5 +117,13 @@ void x86_vcpu_free(struct x86_vcpu *xv)
         address_space_unlisten(xv->cpu->smm_mem, &xv->smm_changed);
     }
     x86_cpu_free(xv->cpu);
-    g_free(xv);
+    xv->cpu = NULL;
+}
+
+void x86_vcpu_free(struct x86_vcpu *xv)
+{
+    if (xv) {
+        x86_vcpu_fini(xv);
+        g_free(xv);
+    }
 }

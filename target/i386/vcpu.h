@@ -2,8 +2,8 @@
 /*
  * An x86 vCPU: the thread of accel/ and the state of a CPU put together.
  *
- * Boards make one per CPU with x86_vcpu_new(), set the CPU's features, address spaces and
- * irq_ops, and start it with vcpu_start_thread(&xv->vcpu).
+ * Boards make one per CPU with x86_vcpu_new(), or embed one and call x86_vcpu_init(), set the
+ * CPU's features, address spaces and irq_ops, and start it with vcpu_start_thread(&xv->vcpu).
  */
 #ifndef VITRO_TARGET_I386_VCPU_H
 #define VITRO_TARGET_I386_VCPU_H
@@ -22,6 +22,9 @@ struct x86_vcpu {
 struct x86_vcpu *x86_vcpu_new(struct machine *m, unsigned index, uint32_t apic_id);
 /* Joins the thread. NULL is fine. */
 void x86_vcpu_free(struct x86_vcpu *xv);
+/* As those two, for one that is zeroed and part of something else. */
+void x86_vcpu_init(struct x86_vcpu *xv, struct machine *m, unsigned index, uint32_t apic_id);
+void x86_vcpu_fini(struct x86_vcpu *xv);
 
 /* @smm is what the CPU sees in system management mode. Before the thread runs. */
 void x86_vcpu_set_smm_memory(struct x86_vcpu *xv, struct address_space *smm);
