@@ -6,10 +6,13 @@
  * do not write components that are in their initial state); the modified optimisation, which is
  * only permitted, is not.
  *
- * Absent: supervisor components (IA32_XSS has no bits), AVX-512, AMX.
+ * Where components lie is what CPUID says of this CPU (cpuid.h).
+ *
+ * Absent: components that struct x86_cpu lacks (AVX-512, MPX, AMX, supervisor ones). When XCR0 or
+ * IA32_XSS has them, which only other engines' CPUs do, they count as being in their initial state
+ * and are neither written nor changed.
  */
-#include "target/i386/xsave.h"
-
+#include "target/i386/cpuid.h"
 #include "target/i386/exec.h"
 #include "target/i386/x87.h"
 
@@ -20,7 +23,9 @@ enum {
     XMM_AT = 160,
     XSTATE_BV_AT = 512,
     XCOMP_BV_AT = 520,
-    FIRST_AT = XSAVE_LEGACY_BYTES + XSAVE_HEADER_BYTES, /* of the compacted format */
+    LEGACY_BYTES = 512,
+    HEAD_BYTES = 576, /* legacy part and header */
+    PART_BYTES = 256, /* the largest component */
 };
 
 #define COMPACTED (1ull << 63)
@@ -28,31 +33,8 @@ enum {
 /* What an instruction leaves and loads differs in these ways. */
 enum xsave_kind { KIND_XSAVE, KIND_XSAVEOPT, KIND_XSAVEC, KIND_XSAVES };
 
-struct xsave_component xsave_component(unsigned n)
-{
-    switch (n) {
-    case 2:
-        return (struct xsave_component){.offset = 576, .size = 256};
-    case 9:
-        return (struct xsave_component){.offset = 2688, .size = 8};
-    default:
-        return (struct xsave_component){0};
-    }
-}
-
-unsigned xsave_area_size(uint64_t components, bool compact)
-{
-    unsigned end = FIRST_AT;
-
-    for (unsigned n = 2; n < 63; n++) {
-        struct xsave_component c = xsave_component(n);
-
-        if (components >> n & 1 && c.size) {
-            end = compact ? end + c.size : MAX(end, (unsigned)c.offset + c.size);
-        }
-    }
-    return end;
-}
+/* Components beyond the legacy area that this CPU's state has; all others stay as they are. */
+#define EXTENDED ((uint64_t)(XCR0_AVX | XCR0_PKRU))
 
 /* ---- parts of the area ------------------------------------------------------------------- */
 
@@ -175,6 +157,12 @@ static uint64_t in_use(const struct x86_cpu *cpu)
            (vectors_zero(cpu, 16) ? 0 : XCR0_AVX) | (cpu->pkru ? XCR0_PKRU : 0);
 }
 
+/* Bytes of an extended component that move in the present mode. */
+static unsigned component_bytes(const struct x86_cpu *cpu, unsigned n)
+{
+    return n == 9 ? 8 : 16 * vector_count(cpu);
+}
+
 /* A component beyond the legacy area, between the CPU and its place. */
 static void put_component(const struct x86_cpu *cpu, unsigned n, uint8_t *p)
 {
@@ -198,21 +186,20 @@ static void get_component(struct x86_cpu *cpu, unsigned n, const uint8_t *p)
     }
 }
 
-/* Where component n lies in an area that holds `components`. */
-static unsigned component_at(unsigned n, uint64_t components, bool compact)
-{
-    return compact ? xsave_area_size(components & ((1ull << n) - 1), /* compact= */ true)
-                   : xsave_component(n).offset;
-}
-
 /* ---- FXSAVE, FXRSTOR, MXCSR -------------------------------------------------------------- */
 
+/* XSAVE areas must be aligned before the address is checked in other ways, FXSAVE areas after. */
 static uint64_t aligned_area(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
                              unsigned align, bool write)
 {
-    uint64_t la = operand_linear(cpu, i, 0, size, write);
+    bool misaligned = (cpu->seg_base[i->seg] + insn_ea(cpu, i)) & (align - 1);
+    uint64_t la;
 
-    if (la & (align - 1)) {
+    if (misaligned && align == 64) {
+        x86_raise(cpu, EXC_GP, 0);
+    }
+    la = operand_linear(cpu, i, 0, size, write);
+    if (misaligned) {
         x86_raise(cpu, EXC_GP, 0);
     }
     return la;
@@ -226,9 +213,9 @@ static bool skip_xmm(const struct x86_cpu *cpu)
 
 void exec_FXSAVE(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t la = aligned_area(cpu, i, XSAVE_LEGACY_BYTES, 16, /* write= */ true);
+    uint64_t la = aligned_area(cpu, i, LEGACY_BYTES, 16, /* write= */ true);
     unsigned end = skip_xmm(cpu) ? XMM_AT : XMM_AT + 16 * vector_count(cpu);
-    uint8_t area[XSAVE_LEGACY_BYTES];
+    uint8_t area[LEGACY_BYTES];
 
     mem_probe(cpu, la, sizeof(area), /* write= */ true);
     put_x87(cpu, area, i->prefixes & PREFIX_W);
@@ -240,8 +227,8 @@ void exec_FXSAVE(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_FXRSTOR(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t la = aligned_area(cpu, i, XSAVE_LEGACY_BYTES, 16, /* write= */ false);
-    uint8_t area[XSAVE_LEGACY_BYTES];
+    uint64_t la = aligned_area(cpu, i, LEGACY_BYTES, 16, /* write= */ false);
+    uint8_t area[LEGACY_BYTES];
 
     mem_read_bytes(cpu, la, area, sizeof(area));
     if (load_le32(area + MXCSR_AT) & ~mxcsr_mask(cpu)) {
@@ -295,7 +282,7 @@ static uint64_t requested(const struct x86_cpu *cpu, bool supervisor)
 static void save_legacy(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t la, uint64_t write,
                         bool mxcsr)
 {
-    uint8_t area[XSAVE_LEGACY_BYTES] = {0};
+    uint8_t area[LEGACY_BYTES] = {0};
 
     put_x87(cpu, area, i->prefixes & PREFIX_W);
     store_le32(area + MXCSR_AT, cpu->mxcsr);
@@ -333,8 +320,8 @@ static void save(struct x86_cpu *cpu, const struct x86_insn *i, enum xsave_kind 
 {
     bool compact = kind >= KIND_XSAVEC;
     uint64_t rfbm = requested(cpu, kind == KIND_XSAVES), used = in_use(cpu), write, la;
-    unsigned size = xsave_area_size(rfbm, compact);
-    uint8_t part[256] = {0};
+    unsigned size = x86_xsave_size(cpu, rfbm, compact);
+    uint8_t part[PART_BYTES] = {0};
 
     check_enabled(cpu);
     la = aligned_area(cpu, i, size, 64, /* write= */ true);
@@ -344,12 +331,11 @@ static void save(struct x86_cpu *cpu, const struct x86_insn *i, enum xsave_kind 
     }
     write = kind == KIND_XSAVE ? rfbm : rfbm & used;
     save_legacy(cpu, i, la, write, compact ? write & XCR0_SSE : rfbm & (XCR0_SSE | XCR0_AVX));
-    for (unsigned n = 2; n < 63; n++) {
-        if (write >> n & 1 && xsave_component(n).size) {
-            unsigned bytes = n == 2 ? 16 * vector_count(cpu) : xsave_component(n).size;
-
+    for (unsigned n = 2; n < X86_XSAVE_PARTS; n++) {
+        if (write & EXTENDED & 1ull << n) {
             put_component(cpu, n, part);
-            mem_write_bytes(cpu, la + component_at(n, rfbm, compact), part, bytes);
+            mem_write_bytes(cpu, la + x86_xsave_offset(cpu, n, rfbm, compact), part,
+                            component_bytes(cpu, n));
         }
     }
     save_header(cpu, la, rfbm, used, compact);
@@ -401,25 +387,35 @@ static uint32_t new_mxcsr(const struct x86_cpu *cpu, const uint8_t *legacy, uint
     return compact && !(bv & XCR0_SSE) ? MXCSR_RESET : load_le32(legacy + MXCSR_AT);
 }
 
-/* Carries out what the checked area asks for. */
-static void apply(struct x86_cpu *cpu, const uint8_t *area, uint64_t rfbm, bool wide)
-{
-    uint64_t bv = load_le64(area + XSTATE_BV_AT), comp = load_le64(area + XCOMP_BV_AT);
-    bool compact = comp & COMPACTED;
+/* What XRSTOR has read and checked before it changes anything. */
+struct image {
+    uint8_t head[HEAD_BYTES];
+    uint8_t avx[PART_BYTES];
+    uint8_t pkru[8];
+};
 
-    cpu->mxcsr = new_mxcsr(cpu, area, rfbm, bv, compact);
-    for (unsigned n = 0; n < 63; n++) {
-        if (!(rfbm >> n & 1)) {
+static uint8_t *part_of(struct image *m, unsigned n)
+{
+    return n == 9 ? m->pkru : m->avx;
+}
+
+static void apply(struct x86_cpu *cpu, struct image *m, uint64_t rfbm, bool wide)
+{
+    uint64_t bv = load_le64(m->head + XSTATE_BV_AT), comp = load_le64(m->head + XCOMP_BV_AT);
+
+    cpu->mxcsr = new_mxcsr(cpu, m->head, rfbm, bv, comp & COMPACTED);
+    for (unsigned n = 0; n < X86_XSAVE_PARTS; n++) {
+        if (!(rfbm & (EXTENDED | XCR0_X87 | XCR0_SSE) & 1ull << n)) {
             continue;
         }
         if (!(bv >> n & 1)) {
             init_component(cpu, n);
         } else if (n == 0) {
-            get_x87(cpu, area, wide);
+            get_x87(cpu, m->head, wide);
         } else if (n == 1) {
-            get_xmm(cpu, area);
+            get_xmm(cpu, m->head);
         } else {
-            get_component(cpu, n, area + component_at(n, comp & ~COMPACTED, compact));
+            get_component(cpu, n, part_of(m, n));
         }
     }
 }
@@ -428,30 +424,29 @@ static void restore(struct x86_cpu *cpu, const struct x86_insn *i, bool supervis
 {
     uint64_t rfbm = requested(cpu, supervisor), la, bv, comp;
     uint64_t allowed = cpu->xcr0 | (supervisor ? cpu->msr.xss : 0);
-    uint8_t area[XSAVE_MAX_BYTES];
-    uint8_t *header = area + XSTATE_BV_AT;
+    struct image m;
     bool compact;
 
     check_enabled(cpu);
-    la = aligned_area(cpu, i, FIRST_AT, 64, /* write= */ false);
-    mem_read_bytes(cpu, la, area, FIRST_AT);
-    if (!header_good(cpu, header, allowed, /* must_be_compact= */ supervisor)) {
+    la = aligned_area(cpu, i, HEAD_BYTES, 64, /* write= */ false);
+    mem_read_bytes(cpu, la, m.head, HEAD_BYTES);
+    if (!header_good(cpu, m.head + XSTATE_BV_AT, allowed, /* must_be_compact= */ supervisor)) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    bv = load_le64(header);
-    comp = load_le64(header + 8);
+    bv = load_le64(m.head + XSTATE_BV_AT);
+    comp = load_le64(m.head + XCOMP_BV_AT);
     compact = comp & COMPACTED;
-    if (new_mxcsr(cpu, area, rfbm, bv, compact) & ~mxcsr_mask(cpu)) {
+    if (new_mxcsr(cpu, m.head, rfbm, bv, compact) & ~mxcsr_mask(cpu)) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    for (unsigned n = 2; n < 63; n++) {
-        if (rfbm & bv & 1ull << n) {
-            unsigned at = component_at(n, comp & ~COMPACTED, compact);
+    for (unsigned n = 2; n < X86_XSAVE_PARTS; n++) {
+        if (rfbm & bv & EXTENDED & 1ull << n) {
+            uint32_t at = x86_xsave_offset(cpu, n, comp & ~COMPACTED, compact);
 
-            mem_read_bytes(cpu, la + at, area + at, xsave_component(n).size);
+            mem_read_bytes(cpu, la + at, part_of(&m, n), component_bytes(cpu, n));
         }
     }
-    apply(cpu, area, rfbm, i->prefixes & PREFIX_W);
+    apply(cpu, &m, rfbm, i->prefixes & PREFIX_W);
 }
 
 void exec_XRSTOR(struct x86_cpu *cpu, const struct x86_insn *i)
@@ -462,51 +457,4 @@ void exec_XRSTOR(struct x86_cpu *cpu, const struct x86_insn *i)
 void exec_XRSTORS(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     restore(cpu, i, /* supervisor= */ true);
-}
-
-/* ---- for KVM ----------------------------------------------------------------------------- */
-
-#define ALL_COMPONENTS ((uint64_t)(XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU))
-
-void xsave_to_area(struct x86_cpu *cpu, uint8_t *area)
-{
-    memset(area, 0, XSAVE_MAX_BYTES);
-    put_x87(cpu, area, /* wide= */ true);
-    store_le32(area + MXCSR_AT, cpu->mxcsr);
-    store_le32(area + MXCSR_MASK_AT, mxcsr_mask(cpu));
-    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
-        memcpy(area + XMM_AT + 16 * n, cpu->vec[n].b, 16);
-        memcpy(area + xsave_component(2).offset + 16 * n, cpu->vec[n].b + 16, 16);
-    }
-    put_component(cpu, 9, area + xsave_component(9).offset);
-    store_le64(area + XSTATE_BV_AT, ALL_COMPONENTS & (cpu->xcr0 | XCR0_X87 | XCR0_SSE));
-}
-
-bool xsave_from_area(struct x86_cpu *cpu, const uint8_t *area)
-{
-    uint64_t bv = load_le64(area + XSTATE_BV_AT);
-
-    if (load_le64(area + XCOMP_BV_AT) ||
-        (load_le32(area + MXCSR_AT) & ~(uint32_t)(0xffff | MXCSR_MM))) {
-        return false;
-    }
-    cpu->mxcsr = load_le32(area + MXCSR_AT);
-    if (bv & XCR0_X87) {
-        get_x87(cpu, area, /* wide= */ true);
-    } else {
-        init_component(cpu, 0);
-    }
-    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
-        const uint8_t *high = area + xsave_component(2).offset + 16 * n;
-
-        memset(cpu->vec[n].b, 0, X86_VEC_BYTES);
-        if (bv & XCR0_SSE) {
-            memcpy(cpu->vec[n].b, area + XMM_AT + 16 * n, 16);
-        }
-        if (bv & XCR0_AVX) {
-            memcpy(cpu->vec[n].b + 16, high, 16);
-        }
-    }
-    cpu->pkru = bv & XCR0_PKRU ? load_le32(area + xsave_component(9).offset) : 0;
-    return true;
 }
