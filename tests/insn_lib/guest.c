@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "target/i386/x87.h"
+#include "tests/insn_lib/native.h"
 #include "util/bytes.h"
 
 enum {
@@ -139,6 +140,14 @@ static void make_tables(struct guest *g)
 
 /* ---- the CPU ----------------------------------------------------------------------------- */
 
+static bool host_is_amd(void)
+{
+    uint32_t r[4];
+
+    native_cpuid(0, 0, r);
+    return r[1] == 0x68747541 || r[1] == 0x6f677948; /* "Auth", "Hygo" */
+}
+
 static void set_features(struct x86_cpu *cpu)
 {
     static const struct {
@@ -158,14 +167,13 @@ static void set_features(struct x86_cpu *cpu)
     };
 
     for (size_t n = 0; n < G_N_ELEMENTS(words); n++) {
-        uint32_t r[4] = {words[n].leaf, 0, words[n].subleaf, 0};
+        uint32_t r[4];
 
-#if defined(__x86_64__)
-        __asm__("cpuid" : "+a"(r[0]), "=b"(r[1]), "+c"(r[2]), "=d"(r[3]));
-#endif
+        native_cpuid(words[n].leaf, words[n].subleaf, r);
         cpu->features[words[n].word] = r[words[n].reg];
     }
     x86_cpu_features_changed(cpu);
+    cpu->vendor_amd = host_is_amd();
 }
 
 static void user_segments(struct x86_cpu *cpu, bool code32, uint64_t fs_base)

@@ -9,11 +9,12 @@
  */
 #include "tests/insn_lib/native.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 
 #include <asm/prctl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
@@ -233,6 +234,13 @@ void native_reset_gs(void)
     syscall(SYS_arch_prctl, ARCH_SET_GS, GS_BASE);
 }
 
+void native_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
+{
+    __asm__("cpuid"
+            : "=a"(ret[0]), "=b"(ret[1]), "=c"(ret[2]), "=d"(ret[3])
+            : "a"(leaf), "c"(subleaf));
+}
+
 uint64_t native_fs_base(void)
 {
     uint64_t base = 0;
@@ -327,6 +335,12 @@ void native_run(const struct machine_state *in, struct machine_state *out, bool 
 {
     (void)code32;
     *out = *in;
+}
+
+void native_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
+{
+    (void)leaf, (void)subleaf;
+    memset(ret, 0, 16);
 }
 
 uint64_t native_fs_base(void)

@@ -19,6 +19,9 @@ void native_set_code(const uint8_t *code, unsigned len, bool code32);
 /* Runs it from *in; *out is what it left. */
 void native_run(const struct machine_state *in, struct machine_state *out, bool code32);
 
+/* CPUID; zeros on hosts that have none. */
+void native_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);
+
 /* The FS base that native code sees. */
 uint64_t native_fs_base(void);
 

@@ -291,9 +291,11 @@ static void prepare_saved_state(struct insn_case *c, struct rng *rng)
     if (rng_chance(rng, 40)) {
         store_le64(p + AREA_HEADER + 8, 1ull << 63 | p[AREA_HEADER] | rng_below(rng, 8));
     }
-    if (rng_chance(rng, 5)) {
-        p[rng_below(rng, 2) ? AREA_HEADER + rng_below(rng, 64) : AREA_MXCSR + 2] ^=
+    if (rng_chance(rng, 5)) { /* something reserved, in a component that no host has either */
+        p[rng_below(rng, 2) ? AREA_HEADER + 4 + rng_below(rng, 3) : AREA_MXCSR + 2] ^=
             1 << rng_below(rng, 8);
+    } else if (rng_chance(rng, 5)) {
+        p[AREA_HEADER + 16 + rng_below(rng, 48)] ^= 1 << rng_below(rng, 8);
     }
 }
 
@@ -348,6 +350,8 @@ static bool comparable(struct insn_case *c)
     const struct x86_insn *i = &c->insn;
 
     switch (insn_row(i)->op) {
+    case OP_MOVSXD:
+        return i->width != 2 || !i->is_mem;
     case OP_SHLD:
     case OP_SHRD:
         if (i->width == 2) {
