@@ -83,6 +83,7 @@ static const uint16_t tcg_features[] = {
     X86_F_MOVDIR64B,
     X86_F_FSRM,
     X86_F_SERIALIZE,
+    X86_F_AVX_VNNI,
     /* extended leaves */
     X86_F_SYSCALL,
     X86_F_NX,

@@ -222,6 +222,54 @@ static void mpsadbw(union x86_vec *r, const union x86_vec *x, const union x86_ve
 
 VEC_KERNEL(MPSADBW, mpsadbw, i->imm)
 
+/* Dot products: adds to each dword (accumulator, operand 0) the sum of products of its parts. */
+#define DOT_PRODUCT(NAME, sum, add)                                                                \
+    void exec_##NAME(struct x86_cpu *cpu, const struct x86_insn *i)                                \
+    {                                                                                              \
+        union x86_vec acc, x, y;                                                                   \
+        operand_load_vec(cpu, i, 0, &acc);                                                         \
+        operand_load_vec(cpu, i, 1, &x);                                                           \
+        operand_load_vec(cpu, i, 2, &y);                                                           \
+        for (unsigned k = 0; k < VEC_COUNT(uint32_t); k++) {                                       \
+            acc.d[k] = add(acc.d[k], sum(&x, &y, k));                                              \
+        }                                                                                          \
+        operand_store_vec(cpu, i, 0, &acc);                                                        \
+    }
+
+/* Four bytes, unsigned by signed. */
+static int64_t dot_bytes(const union x86_vec *x, const union x86_vec *y, unsigned k)
+{
+    int64_t sum = 0;
+
+    for (unsigned n = 4 * k; n < 4 * k + 4; n++) {
+        sum += x->b[n] * (int8_t)y->b[n];
+    }
+    return sum;
+}
+
+/* Two signed words. */
+static int64_t dot_words(const union x86_vec *x, const union x86_vec *y, unsigned k)
+{
+    return (int64_t)(int16_t)x->w[2 * k] * (int16_t)y->w[2 * k] +
+           (int64_t)(int16_t)x->w[2 * k + 1] * (int16_t)y->w[2 * k + 1];
+}
+
+static uint32_t add_wrap(uint32_t acc, int64_t sum)
+{
+    return acc + (uint32_t)sum;
+}
+
+static uint32_t add_saturate(uint32_t acc, int64_t sum)
+{
+    sum += (int32_t)acc;
+    return sum < INT32_MIN ? INT32_MIN : sum > INT32_MAX ? INT32_MAX : sum;
+}
+
+DOT_PRODUCT(VPDPBUSD, dot_bytes, add_wrap)
+DOT_PRODUCT(VPDPBUSDS, dot_bytes, add_saturate)
+DOT_PRODUCT(VPDPWSSD, dot_words, add_wrap)
+DOT_PRODUCT(VPDPWSSDS, dot_words, add_saturate)
+
 /* PTEST, VTESTPS, VTESTPD: ZF and CF say whether a & b and ~a & b have bits in the mask. */
 static void test_bits(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t mask)
 {

@@ -160,6 +160,7 @@ static void set_features(struct x86_cpu *cpu)
         {7, 0, FEAT_7_0_EBX, 1},
         {7, 0, FEAT_7_0_ECX, 2},
         {7, 0, FEAT_7_0_EDX, 3},
+        {7, 1, FEAT_7_1_EAX, 0},
         {0x80000001, 0, FEAT_8000_0001_EDX, 3},
         {0x80000001, 0, FEAT_8000_0001_ECX, 2},
         {0x80000008, 0, FEAT_8000_0008_EBX, 1},
