@@ -193,6 +193,8 @@ struct x86_cpu {
     uint64_t tsc_khz;
 
     struct x86_fpu fpu;
+    bool ferr;  /* the FERR# line as last driven */
+    bool ignne; /* IGNNE# */
     union x86_vec vec[X86_VEC_REGS];
     uint32_t mxcsr;
 
@@ -274,6 +276,11 @@ void x86_cpu_request(struct x86_cpu *cpu, uint32_t bits);
 void x86_cpu_unrequest(struct x86_cpu *cpu, uint32_t bits);
 /* Makes the engine call x86_cpu_poll() before its next block. Any thread. */
 void x86_attention(struct x86_cpu *cpu);
+/*
+ * IGNNE#: x87 instructions no longer wait for the error that FERR# tells of. Boards assert it when
+ * port 0xF0 is written; it falls by itself with FERR#. The vCPU thread, or with the CPU stopped.
+ */
+void x86_cpu_set_ignne(struct x86_cpu *cpu, bool level);
 /* Address line 20. The vCPU thread, or with the CPU stopped. */
 void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes);
 

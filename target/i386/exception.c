@@ -9,7 +9,9 @@
 #include "util/log.h"
 #include <inttypes.h>
 
-void x86_raise(struct x86_cpu *cpu, enum x86_exception vector, uint32_t error)
+enum { RAISED_RESTART = 256 }; /* no exception: x86_restart() */
+
+static void __attribute__((noreturn)) unwind(struct x86_cpu *cpu, int vector, uint32_t error)
 {
     if (cpu->rmw_exclusive) {
         mem_rmw_end(cpu);
@@ -17,6 +19,16 @@ void x86_raise(struct x86_cpu *cpu, enum x86_exception vector, uint32_t error)
     cpu->raised.vector = vector;
     cpu->raised.error = error;
     longjmp(cpu->unwind, 1);
+}
+
+void x86_raise(struct x86_cpu *cpu, enum x86_exception vector, uint32_t error)
+{
+    unwind(cpu, vector, error);
+}
+
+void x86_restart(struct x86_cpu *cpu)
+{
+    unwind(cpu, RAISED_RESTART, 0);
 }
 
 void x86_raise_pf(struct x86_cpu *cpu, uint64_t la, uint32_t error)
@@ -363,6 +375,9 @@ void x86_deliver_raised(struct x86_cpu *cpu)
     uint32_t error = cpu->raised.error;
 
     cpu->rip = cpu->start_rip;
+    if (vector == RAISED_RESTART) {
+        return;
+    }
     if (first >= 0) {
         bool first_is_fault = cpu->delivering_error;
 

@@ -17,6 +17,8 @@
 /* Delivers an exception; @error is pushed when the vector has one. Does not return. */
 void __attribute__((noreturn))
 x86_raise(struct x86_cpu *cpu, enum x86_exception vector, uint32_t error);
+/* Gives up the instruction; it starts again after interrupts were looked at. */
+void __attribute__((noreturn)) x86_restart(struct x86_cpu *cpu);
 void __attribute__((noreturn)) x86_raise_pf(struct x86_cpu *cpu, uint64_t la, uint32_t error);
 
 /* One prototype per operation. */

@@ -8,6 +8,8 @@
  */
 #include "target/i386/x87_impl.h"
 
+#include "target/i386/mem.h"
+
 void x87_init(struct x86_cpu *cpu)
 {
     struct x86_fpu *fpu = &cpu->fpu;
@@ -28,19 +30,36 @@ void x87_enter_mmx(struct x86_cpu *cpu)
     cpu->fpu.empty = 0;
 }
 
+/* Tells the board; it may enter devices. */
+static void drive_ferr(struct x86_cpu *cpu, bool level)
+{
+    bool begun;
+
+    if (cpu->ferr == level || !cpu->irq_ops || !cpu->irq_ops->set_ferr) {
+        return;
+    }
+    cpu->ferr = level;
+    begun = x86_io_begin(cpu);
+    cpu->irq_ops->set_ferr(cpu->irq_opaque, level);
+    x86_io_end(cpu, begun);
+}
+
 void x87_update_es(struct x86_cpu *cpu)
 {
     struct x86_fpu *fpu = &cpu->fpu;
-    bool before = fpu->sw & X87_ES;
 
     if (fpu->sw & ~fpu->cw & SF_ALL) {
         fpu->sw |= X87_ES | X87_B;
-        return;
+    } else {
+        fpu->sw &= ~(X87_ES | X87_B);
+        cpu->ignne = false;
+        drive_ferr(cpu, /* level= */ false);
     }
-    fpu->sw &= ~(X87_ES | X87_B);
-    if (before && !(cpu->cr0 & CR0_NE) && cpu->irq_ops && cpu->irq_ops->set_ferr) {
-        cpu->irq_ops->set_ferr(cpu->irq_opaque, /* level= */ false);
-    }
+}
+
+void x86_cpu_set_ignne(struct x86_cpu *cpu, bool level)
+{
+    cpu->ignne = level;
 }
 
 void x87_check_pending(struct x86_cpu *cpu)
@@ -51,8 +70,10 @@ void x87_check_pending(struct x86_cpu *cpu)
     if (cpu->cr0 & CR0_NE) {
         x86_raise(cpu, EXC_MF, 0);
     }
-    if (cpu->irq_ops && cpu->irq_ops->set_ferr) {
-        cpu->irq_ops->set_ferr(cpu->irq_opaque, /* level= */ true);
+    if (!cpu->ignne && cpu->irq_ops && cpu->irq_ops->set_ferr) {
+        /* The instruction waits until the interrupt has come and its handler has seen to it. */
+        drive_ferr(cpu, /* level= */ true);
+        x86_restart(cpu);
     }
 }
 

@@ -25,8 +25,8 @@ enum {
 void x87_init(struct x86_cpu *cpu);
 
 /*
- * The check for a pending error before waiting instructions: #MF with CR0.NE; without, the FERR
- * line is raised for the board's interrupt.
+ * The check for a pending error before waiting instructions: #MF with CR0.NE; without, FERR# is
+ * asserted and the instruction starts again until the error is gone or IGNNE# is asserted.
  */
 void x87_check_pending(struct x86_cpu *cpu);
 

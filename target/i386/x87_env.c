@@ -17,7 +17,6 @@ void exec_FNCLEX(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     (void)i;
     cpu->fpu.sw &= X87_CONDS;
-    cpu->fpu.sw |= X87_ES; /* seen, so that the FERR line goes down */
     x87_update_es(cpu);
 }
 
