@@ -107,9 +107,6 @@ static void put_legacy_prefixes(struct encoder *e)
     if (row->needs & REP && rng_chance(e->rng, 60)) {
         put(e, rng_chance(e->rng, 50) ? 0xf3 : 0xf2, 1);
     }
-    if (row->needs & F64 && !e->c->code32) {
-        return; /* processors differ on 66 before near branches */
-    }
     if (row->pfx == PFX_P66 || (plain && rng_chance(e->rng, 25)) ||
         (row->pfx >= PFX_PF3 && row->pfx <= PFX_PF2 && rng_chance(e->rng, 4))) {
         put(e, 0x66, 1);
