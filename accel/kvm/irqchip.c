@@ -190,34 +190,6 @@ bool kvm_set_pic(struct kvm *kvm, bool slave, const struct kvm_pic_state *s, GEr
     return chip_io(kvm, KVM_SET_IRQCHIP, &chip, error);
 }
 
-bool kvm_create_pit(struct kvm *kvm, GError **error)
-{
-    struct kvm_pit_config config = {.flags = KVM_PIT_SPEAKER_DUMMY};
-
-    if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &config) != 0) {
-        return fail_errno(error, "KVM makes no interval timer");
-    }
-    return true;
-}
-
-bool kvm_get_pit(struct kvm *kvm, struct kvm_pit_state2 *ret, GError **error)
-{
-    if (ioctl(kvm->vm_fd, KVM_GET_PIT2, ret) != 0) {
-        return fail_errno(error, "KVM: registers of the interval timer");
-    }
-    return true;
-}
-
-bool kvm_set_pit(struct kvm *kvm, const struct kvm_pit_state2 *s, GError **error)
-{
-    struct kvm_pit_state2 copy = *s;
-
-    if (ioctl(kvm->vm_fd, KVM_SET_PIT2, &copy) != 0) {
-        return fail_errno(error, "KVM: registers of the interval timer");
-    }
-    return true;
-}
-
 /* ---- local APICs in the kernel, for the CPU struct ------------------------------------------- */
 
 static struct kvm_vcpu *kv_of(struct vcpu *v)
@@ -242,6 +214,21 @@ void kvm_lapic_set(struct vcpu *v, const uint8_t page[KVM_LAPIC_PAGE_BYTES])
     memcpy(s.regs, page, KVM_LAPIC_PAGE_BYTES);
     if (kv_of(v) && ioctl(kv_of(v)->fd, KVM_SET_LAPIC, &s) != 0) {
         kvm_complain(kv_of(v), "local APIC");
+    }
+}
+
+uint64_t kvm_lapic_get_deadline(struct vcpu *v)
+{
+    uint64_t tsc = 0;
+
+    return kv_of(v) && kvm_msr_get(kv_of(v), MSR_TSC_DEADLINE, &tsc) ? tsc : 0;
+}
+
+void kvm_lapic_set_deadline(struct vcpu *v, uint64_t tsc)
+{
+    if (kv_of(v)) {
+        kv_of(v)->tsc_deadline = tsc;
+        kvm_msr_set(kv_of(v), MSR_TSC_DEADLINE, tsc);
     }
 }
 

@@ -222,6 +222,10 @@ static void kvm_fini(struct accel *a)
 {
     struct kvm *kvm = kvm_from(a);
 
+    if (!kvm->begun) {
+        return;
+    }
+    kvm->begun = false;
     machine_off(a->machine, NOTICE_STOPPED, machine_stopped, kvm);
     machine_off(a->machine, NOTICE_RUNNING, machine_runs, kvm);
     kvm_spaces_fini(kvm);
@@ -247,6 +251,7 @@ static bool kvm_init(struct accel *a, struct machine *m, GError **error)
     struct kvm *kvm = kvm_from(a);
 
     a->machine = m;
+    kvm->begun = true;
     kvm->fd = kvm->vm_fd = -1;
     kvm->vcpus = g_ptr_array_new();
     g_mutex_init(&kvm->lock);

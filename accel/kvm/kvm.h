@@ -15,7 +15,6 @@
 
 struct kvm_ioapic_state;
 struct kvm_pic_state;
-struct kvm_pit_state2;
 
 enum kvm_irqchip_mode {
     KVM_IRQCHIP_ON,
@@ -50,18 +49,18 @@ void kvm_on_eoi(struct kvm *kvm, void (*eoi)(void *opaque, uint8_t vector), void
  */
 void kvm_on_acknowledge(struct kvm *kvm, int (*acknowledge)(void *opaque), void *opaque);
 
-/* The kernel's I/O APIC and 8259s (mode on), and a PIT if one is asked for. False: host error. */
+/* The kernel's I/O APIC and 8259s (mode on). False: host error. */
 bool kvm_get_ioapic(struct kvm *kvm, struct kvm_ioapic_state *ret, GError **error);
 bool kvm_set_ioapic(struct kvm *kvm, const struct kvm_ioapic_state *s, GError **error);
 bool kvm_get_pic(struct kvm *kvm, bool slave, struct kvm_pic_state *ret, GError **error);
 bool kvm_set_pic(struct kvm *kvm, bool slave, const struct kvm_pic_state *s, GError **error);
-bool kvm_create_pit(struct kvm *kvm, GError **error);
-bool kvm_get_pit(struct kvm *kvm, struct kvm_pit_state2 *ret, GError **error);
-bool kvm_set_pit(struct kvm *kvm, const struct kvm_pit_state2 *s, GError **error);
 
 /* The local APIC of @v as its MMIO page (modes on, split); @v does not run. */
 void kvm_lapic_get(struct vcpu *v, uint8_t page[KVM_LAPIC_PAGE_BYTES]);
 void kvm_lapic_set(struct vcpu *v, const uint8_t page[KVM_LAPIC_PAGE_BYTES]);
+/* When its timer is to expire, as MSR TSC_DEADLINE. */
+uint64_t kvm_lapic_get_deadline(struct vcpu *v);
+void kvm_lapic_set_deadline(struct vcpu *v, uint64_t tsc);
 /* To its power-on state with the next push_state. */
 void kvm_lapic_reset(struct vcpu *v);
 

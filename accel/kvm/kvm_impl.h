@@ -34,6 +34,7 @@ struct kvm {
     struct accel a; /* first */
     int irqchip;    /* property: enum kvm_irqchip_mode */
 
+    bool begun; /* init has been called, and fini not since */
     int fd, vm_fd;
     size_t run_size;    /* of a vCPU's shared pages */
     size_t ring_offset; /* of the coalesced ring in them; 0: none */
