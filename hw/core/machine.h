@@ -71,6 +71,10 @@ struct machine_life {
     void (*powerdown)(struct machine *m); /* presses the power button */
     /* Ends the process with @status once the main loop is back in control. */
     void (*quit)(struct machine *m, int status);
+
+    /* For the main loop: whether anything above was asked for, and doing it. */
+    bool (*has_requests)(struct machine *m);
+    void (*serve_requests)(struct machine *m);
 };
 
 struct smp_config {
@@ -175,6 +179,7 @@ struct machine {
     GSList *reset_handlers;
     GSList *notifiers[8]; /* by enum machine_notice */
     uint64_t resets;
+    bool waking; /* the reset under way is the one that leaves S3 */
 };
 
 struct global_prop {
