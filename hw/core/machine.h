@@ -81,6 +81,10 @@ struct smp_config {
     unsigned cpus, max_cpus, sockets, dies, cores, threads;
 };
 
+struct fw_cfg;
+struct chardevs;
+struct blocks;
+
 struct numa_node {
     uint64_t mem_bytes;
     GArray *cpus; /* unsigned: CPU indexes */
@@ -167,6 +171,14 @@ struct machine {
     GPtrArray *smbios_options; /* char *: -smbios arguments */
     GPtrArray *acpi_options;   /* char *: -acpitable arguments */
     GPtrArray *fw_cfg_options; /* char *: -fw_cfg arguments */
+    GPtrArray *firmware_dirs;  /* char *: -L; NULL when none */
+    GPtrArray *rom_blobs;      /* struct rom_blob; made by rom_blob_add(), freed with the machine */
+    struct fw_cfg *fw_cfg;     /* the board's, or NULL: see hw/misc/fw_cfg.h */
+
+    /* Default back-ends of the board's ports, by chardev id; NULL: no port. */
+    char *serial_chardevs[4], *parallel_chardevs[3];
+    bool no_default_vga, no_default_floppy, no_default_cdrom; /* -nodefaults, -vga none */
+    GPtrArray *boot_entries; /* struct boot_entry; hw/core/bootindex.h; NULL when none */
 
     struct chardevs *chardevs; /* -chardev's; NULL: there are none */
     struct blocks *blocks;     /* -drive's; NULL: there are none */

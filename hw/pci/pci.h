@@ -113,9 +113,6 @@ struct pci_bus *pci_root_bus(struct machine *m);
 /* The PCI bus that @bus is, or NULL when it is another kind. */
 struct pci_bus *pci_bus_from(struct bus *bus);
 
-/* Recomputes what @root's lines carry; after map_irq() gives other answers than before. */
-void pci_bus_remap_irqs(struct pci_bus *root, void (*change)(void *opaque), void *opaque);
-
 /* ---- for devices, in realize() ---- */
 
 /* @r is the device's; its size is a power of two of at least 4 (I/O) or 16 (memory) bytes. */
