@@ -36,15 +36,19 @@ static bool fail_unknown(const char *what, const char *text, GPtrArray *names, G
     return fail_code(error, ERROR_NOT_FOUND, "there is no %s '%s'", what, text);
 }
 
-static void chardev_clear(struct object *obj, const struct property *p, void *field)
+void backend_disconnect(struct char_frontend *fe)
 {
-    struct char_frontend *fe = field;
-
-    (void)obj, (void)p;
     if (fe->chr && fe->opaque) {
         char_frontend_disconnect(fe);
     }
     fe->chr = NULL;
+    fe->opaque = NULL;
+}
+
+static void chardev_clear(struct object *obj, const struct property *p, void *field)
+{
+    (void)obj, (void)p;
+    backend_disconnect(field);
 }
 
 static bool chardev_set(struct object *obj, const struct property *p, void *field, const char *text,

@@ -7,7 +7,7 @@
  *
  * Setting the property only resolves the name. realize() connects: it fills the front-end's
  * functions and calls backend_connect(), or calls backend_attach_drive(); unrealize() undoes that
- * with char_frontend_disconnect() or backend_detach_drive(). A property that was never set leaves
+ * with backend_disconnect() or backend_detach_drive(). A property that was never set leaves
  * the front-end unconnected and the drive NULL; both connecting functions accept that.
  */
 #ifndef VITRO_HW_CORE_PROP_BACKEND_H
@@ -29,6 +29,8 @@ extern const struct prop_type prop_type_chardev, prop_type_drive;
  * True when none was named.
  */
 bool backend_connect(struct char_frontend *fe, GError **error);
+/* Undoes it; also for a front-end that was only named, or not even that. */
+void backend_disconnect(struct char_frontend *fe);
 
 /*
  * @device takes @d for itself: at most one device uses a drive. @changed is called with @device
