@@ -119,9 +119,11 @@ static void watch_input(struct chardev_fd *f, bool paused)
     }
 }
 
-void chardev_fd_accept_input(struct chardev_fd *f)
+void fd_chardev_accept_input(struct chardev *chr)
 {
-    if (f->in >= 0 && f->paused && chardev_input_room(f->chr)) {
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
+
+    if (f->chr && f->in >= 0 && f->paused && chardev_input_room(f->chr)) {
         watch_input(f, /* paused= */ false);
     }
 }
@@ -176,19 +178,25 @@ static gboolean output_ready(int fd, GIOCondition condition, void *opaque)
     return G_SOURCE_CONTINUE;
 }
 
-void chardev_fd_want_writable(struct chardev_fd *f)
+static void watch_output(struct chardev_fd *f)
 {
-    if (!f->out_source && f->out >= 0) {
+    if (f->chr && !f->out_source && f->out >= 0) {
         f->out_source = chardev_fd_source(f->chr->context, f->out, G_IO_OUT | G_IO_HUP | G_IO_ERR,
                                           output_ready, f);
     }
 }
 
-size_t chardev_fd_write(struct chardev_fd *f, const uint8_t *buf, size_t len)
+void fd_chardev_want_writable(struct chardev *chr)
 {
+    watch_output(&fd_chardev_of(chr)->fd);
+}
+
+size_t fd_chardev_write(struct chardev *chr, const uint8_t *buf, size_t len)
+{
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
     size_t done = 0, room;
 
-    if (f->out < 0 || f->broken) {
+    if (!f->chr || f->out < 0 || f->broken) {
         return len;
     }
     if (!f->queue->len) {
@@ -201,16 +209,17 @@ size_t chardev_fd_write(struct chardev_fd *f, const uint8_t *buf, size_t len)
     room = MIN(room, len - done);
     if (room) {
         g_byte_array_append(f->queue, buf + done, room);
-        chardev_fd_want_writable(f);
+        watch_output(f);
     }
     return done + room;
 }
 
-bool chardev_fd_wait_writable(struct chardev_fd *f, int timeout_ms)
+bool fd_chardev_wait_writable(struct chardev *chr, int timeout_ms)
 {
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
     struct pollfd p = {.fd = f->out, .events = POLLOUT};
 
-    if (f->out < 0 || f->broken) {
+    if (!f->chr || f->out < 0 || f->broken) {
         return true; /* it takes everything, to drop it */
     }
     if (poll(&p, 1, timeout_ms) <= 0) {
@@ -221,6 +230,27 @@ bool chardev_fd_wait_writable(struct chardev_fd *f, int timeout_ms)
 }
 
 /* ---- both ---- */
+
+struct fd_chardev *fd_chardev_of(struct chardev *chr)
+{
+    return container_of(chr, struct fd_chardev, chr);
+}
+
+void fd_chardev_close(struct chardev *chr)
+{
+    chardev_fd_close(&fd_chardev_of(chr)->fd);
+}
+
+void fd_chardev_end_input(struct chardev *chr)
+{
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
+
+    chardev_source_drop(&f->in_source);
+    if (f->in != f->out) {
+        close(f->in);
+    }
+    f->in = -1;
+}
 
 void chardev_fd_open(struct chardev_fd *f, struct chardev *chr, int in, int out)
 {

@@ -29,11 +29,26 @@ void chardev_fd_open(struct chardev_fd *f, struct chardev *chr, int in, int out)
 void chardev_fd_close(struct chardev_fd *f);
 bool chardev_fd_is_open(const struct chardev_fd *f);
 
-/* The driver's write, want_writable, wait_writable and accept_input. */
-size_t chardev_fd_write(struct chardev_fd *f, const uint8_t *buf, size_t len);
-void chardev_fd_want_writable(struct chardev_fd *f);
-bool chardev_fd_wait_writable(struct chardev_fd *f, int timeout_ms);
-void chardev_fd_accept_input(struct chardev_fd *f);
+/* What the driver tables of descriptor based back-ends point to: their structs begin with this
+ * one. All are fine before the descriptors are open and after they have been closed: output
+ * vanishes then. */
+struct fd_chardev {
+    struct chardev chr;
+    struct chardev_fd fd;
+};
+
+struct fd_chardev *fd_chardev_of(struct chardev *chr);
+void fd_chardev_close(struct chardev *chr);
+size_t fd_chardev_write(struct chardev *chr, const uint8_t *buf, size_t len);
+void fd_chardev_want_writable(struct chardev *chr);
+bool fd_chardev_wait_writable(struct chardev *chr, int timeout_ms);
+void fd_chardev_accept_input(struct chardev *chr);
+/* A `gone` function: input is over, output goes on. */
+void fd_chardev_end_input(struct chardev *chr);
+
+#define FD_CHARDEV_OPS                                                                             \
+    .write = fd_chardev_write, .want_writable = fd_chardev_want_writable,                          \
+    .wait_writable = fd_chardev_wait_writable, .accept_input = fd_chardev_accept_input
 
 /* Attaches to @context a source that calls @fn(fd, condition, opaque). */
 GSource *chardev_fd_source(GMainContext *context, int fd, GIOCondition condition,

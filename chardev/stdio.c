@@ -17,11 +17,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-struct stdio_chardev {
-    struct chardev chr;
-    struct chardev_fd fd;
-};
-
 /*
  * There is one terminal per process, and signal handlers and atexit() functions get no argument:
  * hence this file-level state. Written by the main thread with the signals below ignored or not
@@ -158,19 +153,9 @@ static bool already_open(struct chardevs *set, const struct chardev_driver *driv
     return false;
 }
 
-static void stdio_gone(struct chardev *chr)
-{
-    struct stdio_chardev *s = container_of(chr, struct stdio_chardev, chr);
-
-    /* Input has ended (a pipe, /dev/null); output goes on. */
-    chardev_source_drop(&s->fd.in_source);
-    close(s->fd.in);
-    s->fd.in = -1;
-}
-
 static bool stdio_open(struct chardev *chr, struct options *o, GError **error)
 {
-    struct stdio_chardev *s = container_of(chr, struct stdio_chardev, chr);
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
     bool signals;
     int in, out;
 
@@ -190,8 +175,8 @@ static bool stdio_open(struct chardev *chr, struct options *o, GError **error)
         close(in);
         return false;
     }
-    s->fd.gone = stdio_gone;
-    chardev_fd_open(&s->fd, chr, in, out);
+    f->gone = fd_chardev_end_input; /* a pipe or /dev/null has ended */
+    chardev_fd_open(f, chr, in, out);
     if (isatty(STDIN_FILENO)) {
         if (!terminal_make_raw(signals, error)) {
             return false;
@@ -205,32 +190,12 @@ static bool stdio_open(struct chardev *chr, struct options *o, GError **error)
 
 static void stdio_close(struct chardev *chr)
 {
-    struct stdio_chardev *s = container_of(chr, struct stdio_chardev, chr);
+    struct chardev_fd *f = &fd_chardev_of(chr)->fd;
 
-    if (s->fd.chr) {
-        chardev_fd_close(&s->fd);
+    if (f->chr) {
+        chardev_fd_close(f);
         terminal_leave();
     }
-}
-
-static size_t stdio_write(struct chardev *chr, const uint8_t *buf, size_t len)
-{
-    return chardev_fd_write(&container_of(chr, struct stdio_chardev, chr)->fd, buf, len);
-}
-
-static void stdio_want_writable(struct chardev *chr)
-{
-    chardev_fd_want_writable(&container_of(chr, struct stdio_chardev, chr)->fd);
-}
-
-static bool stdio_wait_writable(struct chardev *chr, int timeout_ms)
-{
-    return chardev_fd_wait_writable(&container_of(chr, struct stdio_chardev, chr)->fd, timeout_ms);
-}
-
-static void stdio_accept_input(struct chardev *chr)
-{
-    chardev_fd_accept_input(&container_of(chr, struct stdio_chardev, chr)->fd);
 }
 
 static const struct chardev_option stdio_options[] = {
@@ -242,12 +207,9 @@ static const struct chardev_driver stdio_driver = {
     .name = "stdio",
     .description = "the terminal that vitro was started on",
     .options = stdio_options,
-    .size = sizeof(struct stdio_chardev),
+    .size = sizeof(struct fd_chardev),
     .open = stdio_open,
     .close = stdio_close,
-    .write = stdio_write,
-    .want_writable = stdio_want_writable,
-    .wait_writable = stdio_wait_writable,
-    .accept_input = stdio_accept_input,
+    FD_CHARDEV_OPS,
 };
 CHARDEV_DRIVER(stdio_driver);
