@@ -452,8 +452,9 @@ bool setup_basics(struct machine *m, struct config *c, GError **error)
         return false;
     }
     if (c->display && strcmp(c->display, "none") != 0) {
-        return fail(error, "-display %s: this version has 'none'; -nographic puts the serial port "
-                           "on the terminal",
+        return fail(error,
+                    "-display %s: this version has 'none'; -nographic puts the serial port "
+                    "on the terminal",
                     c->display);
     }
     copy_texts(m->smbios_options, c->smbios);

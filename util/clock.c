@@ -124,6 +124,16 @@ int64_t clock_deadline_ns(struct clock *c)
     return deadline;
 }
 
+int64_t clock_next_ns(struct clock *c)
+{
+    int64_t deadline;
+
+    g_mutex_lock(&c->lock);
+    deadline = c->first ? c->first->deadline_ns : INT64_MAX;
+    g_mutex_unlock(&c->lock);
+    return deadline;
+}
+
 /* Takes the first timer off the list if it is due at @now_ns. */
 static struct timer *clock_pop_due(struct clock *c, int64_t now_ns)
 {

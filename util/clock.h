@@ -65,6 +65,8 @@ void clock_step_to(struct clock *c, int64_t now_ns);
 
 /* The earliest deadline, or INT64_MAX when nothing is due ever (or the clock stands still). */
 int64_t clock_deadline_ns(struct clock *c);
+/* As that, also when the clock stands still or is driven by hand. */
+int64_t clock_next_ns(struct clock *c);
 
 /* Runs what is due. Main loop only. Returns whether anything ran. */
 bool clock_run_timers(struct clock *c);

@@ -13,6 +13,8 @@
  */
 #include "hw/char/ns16550.h"
 
+#include "hw/core/machine.h"
+
 #include <string.h>
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };

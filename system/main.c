@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The emulator's process: from the command line to the exit status.
+ */
+#include "system/cmdline.h"
+#include "system/daemon.h"
+#include "system/qtest.h"
+#include "system/setup.h"
+
+#include "block/block.h"
+#include "chardev/chardev.h"
+#include "util/rcu.h"
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define EXIT_USER_ERROR 1
+
+struct process {
+    struct config *config;
+    struct machine *machine;
+    GMainContext *context;
+    struct main_loop loop;
+    struct life life;
+    struct daemon daemon;
+    struct qtest *qtest;
+};
+
+static void report(const GError *err)
+{
+    fprintf(stderr, "vitro: %s\n", err->message);
+}
+
+/* "help" as an argument: prints what the build has. Returns whether it did. */
+static bool list_on_request(struct config *c, bool *ret_ok)
+{
+    g_autoptr(GError) err = NULL;
+
+    *ret_ok = true;
+    if (c->log_topics && strcmp(c->log_topics, "help") == 0) {
+        list_log_topics();
+        return true;
+    }
+    for (guint i = 0; i < c->accels->len; i++) {
+        const char *text = g_ptr_array_index(c->accels, i);
+        g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+        if (strcmp(text, "help") == 0) {
+            list_accels();
+            return true;
+        }
+        if (words[0] && g_strv_contains((const char *const *)words + 1, "help")) {
+            *ret_ok = list_accel_props(words[0], &err);
+            goto reported;
+        }
+    }
+    for (guint i = 0; i < c->devices->len; i++) {
+        const char *text = g_ptr_array_index(c->devices, i);
+        g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+        if (strcmp(text, "help") == 0 || strcmp(text, "?") == 0) {
+            list_devices();
+            return true;
+        }
+        if (words[0] && g_strv_contains((const char *const *)words + 1, "help")) {
+            *ret_ok = list_device_props(words[0], &err);
+            goto reported;
+        }
+    }
+    for (guint i = 0; i < c->objects->len; i++) {
+        if (strcmp(g_ptr_array_index(c->objects, i), "help") == 0) {
+            list_objects();
+            return true;
+        }
+    }
+    return list_backends_on_request(c) || list_cpus_on_request(c);
+
+reported:
+    if (err) {
+        report(err);
+    }
+    return true;
+}
+
+static bool setup_log(struct config *c, GError **error)
+{
+    unsigned mask = 0;
+
+    if (c->log_file && !log_open(c->log_file, error)) {
+        return false;
+    }
+    if (c->log_topics && !log_parse(c->log_topics, &mask, error)) {
+        g_prefix_error(error, "-d: ");
+        return false;
+    }
+    log_set_mask(mask);
+    return true;
+}
+
+static gboolean end_by_signal(gpointer opaque)
+{
+    struct process *p = opaque;
+
+    machine_request_shutdown(p->machine, CAUSE_HOST_SIGNAL);
+    return G_SOURCE_CONTINUE;
+}
+
+static void watch_signals(struct process *p)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
+        GSource *source = g_unix_signal_source_new(signals[i]);
+
+        g_source_set_callback(source, end_by_signal, p, NULL);
+        g_source_attach(source, p->context);
+        g_source_unref(source);
+    }
+    signal(SIGPIPE, SIG_IGN); /* a monitor's peer that leaves is no reason to end */
+}
+
+static void quit_by_mux(void *opaque)
+{
+    struct machine *m = opaque;
+
+    m->life->quit(m, 0);
+}
+
+static void sync_by_mux(void *opaque)
+{
+    struct machine *m = opaque;
+
+    blocks_drain(m->blocks);
+}
+
+/* Everything up to a machine that waits for its first reset. Machine lock held. */
+static bool build(struct process *p, GError **error)
+{
+    struct config *c = p->config;
+    struct machine *m = p->machine;
+
+    if (!setup_basics(m, c, error) || !setup_actions(&p->life, c, error) ||
+        !setup_accel(m, c, error) || !setup_objects(m, c, error) || !setup_memory(m, c, error) ||
+        !setup_backends(m, c, p->context, error)) {
+        return false;
+    }
+    chardevs_on_quit(m->chardevs, quit_by_mux, m);
+    chardevs_on_sync(m->chardevs, sync_by_mux, m);
+    m->building = true;
+    address_space_begin(&m->memory);
+    address_space_begin(&m->io);
+    if (!m->type->init(m, error)) {
+        return false;
+    }
+    m->building = false;
+    if (!setup_devices(m, c, error) || (m->type->ready && !m->type->ready(m, error))) {
+        return false;
+    }
+    address_space_commit(&m->io);
+    address_space_commit(&m->memory);
+    m->started = true;
+    if (!setup_monitors(m, c, error)) {
+        return false;
+    }
+    if (c->qtest) {
+        p->qtest = qtest_new(m, c->qtest, error);
+        return p->qtest;
+    }
+    return true;
+}
+
+static void tear_down(struct process *p)
+{
+    struct machine *m = p->machine;
+
+    if (m) {
+        for (guint i = 0; i < m->vcpus->len; i++) {
+            struct vcpu *v = g_ptr_array_index(m->vcpus, i);
+
+            lock_release(&m->lock); /* it may be on its way into a device */
+            vcpu_join(v);
+            lock_acquire(&m->lock);
+        }
+        if (m->blocks) {
+            blocks_drain(m->blocks);
+        }
+        qtest_free(p->qtest);
+        setup_monitors_end(m);
+    }
+    daemon_fini(&p->daemon);
+}
+
+static int run_machine(struct process *p)
+{
+    g_autoptr(GError) err = NULL;
+    int status = EXIT_USER_ERROR;
+
+    p->context = g_main_context_default();
+    main_loop_init(&p->loop, p->machine, p->context);
+    life_init(&p->life, p->machine, &p->loop);
+    lock_acquire(&p->machine->lock);
+    watch_signals(p);
+    if (!build(p, &err)) {
+        report(err);
+    } else {
+        daemon_ready(&p->daemon);
+        life_start(&p->life, p->config->paused || p->config->qtest);
+        status = life_run(&p->life);
+    }
+    tear_down(p);
+    lock_release(&p->machine->lock);
+    return status;
+}
+
+static bool prepare(struct process *p, bool *ret_leave, GError **error)
+{
+    struct config *c = p->config;
+
+    if (!setup_log(c, error)) {
+        return false;
+    }
+    p->machine = setup_new_machine(c, ret_leave, error);
+    if (!p->machine) {
+        return *ret_leave;
+    }
+    if (c->daemonize && c->nographic && c->serials->len == 0) {
+        return fail(error, "-daemonize cannot use the terminal: leave out -nographic, use "
+                           "-display none -serial ...");
+    }
+    return (!c->daemonize || daemon_fork(&p->daemon, error)) &&
+           (!c->pidfile || daemon_write_pidfile(&p->daemon, c->pidfile, error));
+}
+
+int main(int argc, char **argv)
+{
+    struct process p = {.config = config_new(), .daemon = {.ready_fd = -1, .pidfile_fd = -1}};
+    g_autoptr(GError) err = NULL;
+    bool ok = true, leave = false;
+    int status = 0;
+
+    switch (cmdline_parse(p.config, argc - 1, argv + 1, &err)) {
+    case CMDLINE_ERROR:
+        report(err);
+        status = EXIT_USER_ERROR;
+        goto out;
+    case CMDLINE_LEAVE:
+        goto out;
+    case CMDLINE_OK:
+        break;
+    }
+    if (list_on_request(p.config, &ok)) {
+        status = ok ? 0 : EXIT_USER_ERROR;
+        goto out;
+    }
+    if (!prepare(&p, &leave, &err)) {
+        report(err);
+        daemon_fini(&p.daemon);
+        status = EXIT_USER_ERROR;
+    } else if (!leave) {
+        status = run_machine(&p);
+    }
+
+out:
+    fflush(stdout);
+    config_free(p.config);
+    return status;
+}
