@@ -202,7 +202,9 @@ static void init_memory(struct i440fx *host)
     address_space_init(&host->pci_space, &host->pci_memory, "pci-memory", &m->lock);
     host->pci_space_ready = true;
     add_ram(host, &host->low, "ram-low", 0, 0, SMRAM_START);
-    add_ram(host, &host->middle, "ram-below-4g", GAP_END, GAP_END, c->below_4g - GAP_END);
+    if (c->below_4g > GAP_END) {
+        add_ram(host, &host->middle, "ram-below-4g", GAP_END, GAP_END, c->below_4g - GAP_END);
+    }
     if (c->above_4g) {
         add_ram(host, &host->high, "ram-above-4g", c->below_4g, 4 * GiB, c->above_4g);
     }
