@@ -43,7 +43,7 @@ void fdc_drive_look(struct fdc_drive *d)
     struct block *b = d->drive ? d->drive->block : NULL;
     size_t i = 0;
 
-    d->has_media = b && block_has_medium(b);
+    d->has_media = b != NULL;
     if (!d->has_media) {
         return;
     }

@@ -43,6 +43,9 @@ struct bus_type {
     void (*reset)(struct bus *bus, struct device *dev);
     /* An unplug asked for at run time: NULL means at once; otherwise the bus asks the guest. */
     bool (*request_unplug)(struct bus *bus, struct device *dev, GError **error);
+    /* The device's component of an Open Firmware path, as firmware's boot order names it:
+     * "drive@0/disk@0"; free with g_free(). NULL: devices here have none. */
+    char *(*fw_path)(struct bus *bus, struct device *dev);
     /* "addr 04.0" and the like for info qtree; free with g_free(). May be NULL. */
     char *(*describe)(struct bus *bus, struct device *dev);
 };
