@@ -573,6 +573,7 @@ void ns16550_fini(struct ns16550 *u)
     stop_retry(u);
     timer_cancel(&u->rx_timeout);
     backend_disconnect(&u->fe);
+    region_fini(&u->region);
     u->dev = NULL;
 }
 

@@ -150,7 +150,7 @@ static void control_write(struct device *dev, uint64_t val)
 static uint64_t epp_read(struct device *dev)
 {
     from_dev(dev)->epp_timeout = true;
-    return 0xff;
+    return UINT32_MAX;
 }
 
 static void epp_write(struct device *dev, uint64_t val)

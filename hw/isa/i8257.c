@@ -440,6 +440,9 @@ static void i8257_unrealize(struct device *dev)
         bus->dma = NULL;
         bus->dma_opaque = NULL;
     }
+    region_fini(&d->chip_regions[0]);
+    region_fini(&d->chip_regions[1]);
+    region_fini(&d->page_region);
 }
 
 static void i8257_reset(struct device *dev)

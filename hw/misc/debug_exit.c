@@ -61,6 +61,11 @@ static bool debug_exit_realize(struct device *dev, GError **error)
     return isa_map_io(&d->isa, (uint16_t)d->iobase, &d->region, error);
 }
 
+static void debug_exit_unrealize(struct device *dev)
+{
+    region_fini(&from_dev(dev)->region);
+}
+
 static const struct device_type debug_exit_type = {
     .name = "isa-debug-exit",
     .description = "port that ends the process",
@@ -70,5 +75,6 @@ static const struct device_type debug_exit_type = {
     .props = debug_exit_props,
     .state = &state_none,
     .realize = debug_exit_realize,
+    .unrealize = debug_exit_unrealize,
 };
 DEVICE_TYPE(debug_exit_type);

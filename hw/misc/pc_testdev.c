@@ -201,7 +201,14 @@ static bool testdev_realize(struct device *dev, GError **error)
 
 static void testdev_unrealize(struct device *dev)
 {
-    region_fini(&from_dev(dev)->hole);
+    struct pc_testdev *t = from_dev(dev);
+
+    region_fini(&t->echo);
+    region_fini(&t->flush);
+    region_fini(&t->byte);
+    region_fini(&t->irq_ports);
+    region_fini(&t->mmio);
+    region_fini(&t->hole);
 }
 
 static void testdev_reset(struct device *dev)
