@@ -79,7 +79,6 @@ struct mc146818 {
 
     /* guest time = clock + offset, kept as seconds and 0 to 999999999 ns */
     int64_t offset_s, offset_ns;
-    int64_t phase_ns;     /* while stopped: how far into its second the clock was */
     uint32_t wday_offset; /* weekday as the guest counts it, against the calendar */
 
     int64_t seen_second; /* flags of seconds up to this are in register C */
@@ -384,10 +383,10 @@ static void announce(struct mc146818 *rtc)
     event_emit(&m->events, "RTC_CHANGE", fields);
 }
 
-/* The clock goes on from what the time bytes say. */
-static void restart(struct mc146818 *rtc, int64_t phase_ns)
+/* The clock goes on from what the time bytes say; where the second begins stays as it is. */
+static void restart(struct mc146818 *rtc)
 {
-    struct instant before = guest_now(rtc), t = {load_time(rtc), phase_ns};
+    struct instant before = guest_now(rtc), t = {load_time(rtc), before.ns};
 
     set_guest_now(rtc, t);
     rtc->seen_second = t.s; /* the jump itself is no update */
@@ -409,14 +408,11 @@ static void write_control(struct mc146818 *rtc, unsigned reg, uint8_t val)
         store_time(rtc, now.s); /* in the old format: the bytes stay as they are if it stops now */
     }
     rtc->cmos[reg] = val;
-    if (!was_stopped && is_stopped(rtc)) {
-        rtc->phase_ns = now.ns;
-    }
     if (was_reset && (rtc->cmos[R_A] & A_DIVIDER_RESET) != A_DIVIDER_RESET) {
-        rtc->phase_ns = RESTART_NS;
+        set_guest_now(rtc, (struct instant){now.s, RESTART_NS});
     }
     if (was_stopped && !is_stopped(rtc)) {
-        restart(rtc, rtc->phase_ns);
+        restart(rtc);
     }
     clocks = period(rtc);
     rtc->seen_period = clocks ? crystal_now(rtc) / clocks : 0;
@@ -435,7 +431,7 @@ static void write_time(struct mc146818 *rtc, unsigned reg, uint8_t val)
     account(rtc);
     store_time(rtc, now.s);
     rtc->cmos[reg] = val;
-    restart(rtc, now.ns);
+    restart(rtc);
     program_timers(rtc);
 }
 
@@ -573,13 +569,19 @@ uint8_t mc146818_get_cmos(struct mc146818 *rtc, unsigned index)
 /* ---- state ---- */
 
 static const struct state_field rtc_fields[] = {
-    STATE_BYTES(struct mc146818, cmos),      STATE_U8(struct mc146818, index),
-    STATE_U8(struct mc146818, index2),       STATE_BOOL(struct mc146818, nmi_masked),
-    STATE_I64(struct mc146818, offset_s),    STATE_I64(struct mc146818, offset_ns),
-    STATE_I64(struct mc146818, phase_ns),    STATE_U32(struct mc146818, wday_offset),
-    STATE_I64(struct mc146818, seen_second), STATE_I64(struct mc146818, seen_period),
-    STATE_U32(struct mc146818, owed),        STATE_I64(struct mc146818, saved_s),
-    STATE_I64(struct mc146818, saved_ns),    {0},
+    STATE_BYTES(struct mc146818, cmos),
+    STATE_U8(struct mc146818, index),
+    STATE_U8(struct mc146818, index2),
+    STATE_BOOL(struct mc146818, nmi_masked),
+    STATE_I64(struct mc146818, offset_s),
+    STATE_I64(struct mc146818, offset_ns),
+    STATE_U32(struct mc146818, wday_offset),
+    STATE_I64(struct mc146818, seen_second),
+    STATE_I64(struct mc146818, seen_period),
+    STATE_U32(struct mc146818, owed),
+    STATE_I64(struct mc146818, saved_s),
+    STATE_I64(struct mc146818, saved_ns),
+    {0},
 };
 
 static void rtc_saving(void *base)
@@ -591,8 +593,8 @@ static void rtc_saving(void *base)
     rtc->saved_ns = now.ns;
 }
 
-/* A time of the calendar that registers can hold, or seconds near one: no sum overflows. */
-static bool is_sane(int64_t s)
+/* Seconds of the calendar that the registers can hold, generously. */
+static bool is_calendar(int64_t s)
 {
     return s > -(1LL << 40) && s < 1LL << 40;
 }
@@ -600,12 +602,13 @@ static bool is_sane(int64_t s)
 static bool rtc_loaded(void *base, unsigned version, GError **error)
 {
     struct mc146818 *rtc = base;
+    const int64_t clock_max = 1LL << 32; /* seconds that a clock may show */
 
     (void)version;
-    if (!is_sane(rtc->offset_s) || !is_sane(rtc->seen_second) || !is_sane(rtc->saved_s) ||
-        rtc->offset_ns < 0 || rtc->offset_ns >= NS_PER_SEC || rtc->phase_ns < 0 ||
-        rtc->phase_ns >= NS_PER_SEC || rtc->saved_ns < 0 || rtc->saved_ns >= NS_PER_SEC ||
-        rtc->seen_period < 0 || rtc->seen_period > 1LL << 48) {
+    if (!is_calendar(rtc->offset_s) || !is_calendar(rtc->seen_second) ||
+        !is_calendar(rtc->saved_s) || ABS(rtc->seen_second - rtc->offset_s) > clock_max ||
+        rtc->offset_ns < 0 || rtc->offset_ns >= NS_PER_SEC || rtc->saved_ns < 0 ||
+        rtc->saved_ns >= NS_PER_SEC || rtc->seen_period < 0 || rtc->seen_period > 1LL << 48) {
         return fail(error, "mc146818rtc: times make no sense");
     }
     rtc->index &= 0x7f;
@@ -614,6 +617,7 @@ static bool rtc_loaded(void *base, unsigned version, GError **error)
     rtc->owed = MIN(rtc->owed, MAX_OWED);
     if (rtc->clock->kind == CLOCK_KIND_REAL) { /* counts from another zero on this host */
         set_guest_now(rtc, (struct instant){rtc->saved_s, rtc->saved_ns});
+        rtc->seen_second = rtc->saved_s;
     }
     irq_set(rtc->nmi_mask, rtc->nmi_masked);
     update_irq(rtc);
