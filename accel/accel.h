@@ -82,6 +82,7 @@ struct vcpu {
     struct machine *machine;
     const struct vcpu_target *target;
     struct accel *accel;
+    void *cpu;    /* the architecture's CPU: struct x86_cpu */
     void *engine; /* the accelerator's own data */
     int index;
     GThread *thread;

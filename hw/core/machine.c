@@ -4,6 +4,7 @@
  */
 #include "hw/core/machine.h"
 
+#include "hw/core/info.h"
 #include <string.h>
 
 LINKER_SET_DECLARE(machines, struct machine_type);
@@ -192,6 +193,7 @@ void machine_free(struct machine *m)
     region_fini(&m->memory_root);
     region_fini(&m->io_root);
     g_ptr_array_unref(m->ram_blocks);
+    machine_info_free(m);
     g_ptr_array_unref(m->vcpus);
     g_ptr_array_unref(m->roots);
     g_ptr_array_unref(m->buses);

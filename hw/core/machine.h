@@ -75,6 +75,8 @@ struct machine_life {
     /* For the main loop: whether anything above was asked for, and doing it. */
     bool (*has_requests)(struct machine *m);
     void (*serve_requests)(struct machine *m);
+    /* Makes and plugs what a -device text describes. NULL on error. */
+    struct device *(*device_add)(struct machine *m, const char *text, GError **error);
 };
 
 struct smp_config {
@@ -190,6 +192,7 @@ struct machine {
     void *life_data;
     GSList *reset_handlers;
     GSList *notifiers[8]; /* by enum machine_notice */
+    GSList *info;         /* hw/core/info.h */
     uint64_t resets;
     bool waking; /* the reset under way is the one that leaves S3 */
 };
