@@ -37,7 +37,7 @@ struct accel_type {
     bool (*available)(GError **error);
     /* Once, before memory and vCPUs exist; the machine lock is held. */
     bool (*init)(struct accel *a, struct machine *m, GError **error);
-    /* May be NULL: nothing to undo. */
+    /* May be NULL: nothing to undo. Also after an init that failed. */
     void (*fini)(struct accel *a);
     /* On the vCPU's own thread, before its first run. */
     bool (*vcpu_init)(struct vcpu *v, GError **error);
@@ -69,6 +69,9 @@ struct accel {
 const struct accel_type *accel_type_find(const char *name);
 /* Names, NULL-terminated, to be g_free()d (not the strings). */
 const char **accel_type_names(void);
+
+/* Ends the engine and frees it. No vCPU thread exists any more. */
+void accel_free(struct accel *a);
 
 /* What the CPU architecture tells the vCPU core. */
 struct vcpu_target {

@@ -50,6 +50,16 @@ const char **accel_type_names(void)
     return (const char **)g_ptr_array_free(names, FALSE);
 }
 
+void accel_free(struct accel *a)
+{
+    if (a->type->fini) {
+        a->type->fini(a);
+    }
+    a->machine->accel = NULL;
+    object_free(&a->obj);
+    g_free(a);
+}
+
 struct vcpu *vcpu_current(void)
 {
     return self;

@@ -7,6 +7,8 @@
  */
 #include "system/life.h"
 
+#include "system/setup.h"
+
 enum pending {
     PENDING_RESET = 1 << 0,
     PENDING_SHUTDOWN = 1 << 1,
@@ -266,6 +268,7 @@ static const struct machine_life life_functions = {
     .cont = cont,
     .powerdown = powerdown,
     .quit = quit,
+    .device_add = setup_device,
     .has_requests = has_requests,
     .serve_requests = serve_requests,
 };

@@ -9,6 +9,8 @@
 
 #include "block/block.h"
 #include "chardev/chardev.h"
+#include "monitor/monitor.h"
+#include "target/i386/models.h"
 #include "util/rcu.h"
 #include <glib-unix.h>
 #include <signal.h>
@@ -25,11 +27,49 @@ struct process {
     struct life life;
     struct daemon daemon;
     struct qtest *qtest;
+    GPtrArray *monitors; /* struct monitor */
 };
 
 static void report(const GError *err)
 {
     fprintf(stderr, "vitro: %s\n", err->message);
+}
+
+static void print_stdout(void *opaque, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void print_stdout(void *opaque, const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)opaque;
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+}
+
+static bool list_backends(struct config *c)
+{
+    for (guint i = 0; i < c->chardevs->len; i++) {
+        const char *text = g_ptr_array_index(c->chardevs, i);
+        g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+        if (strcmp(text, "help") == 0 || strcmp(text, "?") == 0) {
+            return chardev_print_help(NULL, print_stdout, NULL);
+        }
+        if (words[0] && g_strv_contains((const char *const *)words + 1, "help")) {
+            return chardev_print_help(words[0], print_stdout, NULL);
+        }
+    }
+    return false;
+}
+
+static bool list_cpus(struct config *c)
+{
+    if (!c->cpu || (strcmp(c->cpu, "help") != 0 && strcmp(c->cpu, "?") != 0)) {
+        return false;
+    }
+    x86_models_print(print_stdout, NULL);
+    return true;
 }
 
 /* "help" as an argument: prints what the build has. Returns whether it did. */
@@ -74,7 +114,7 @@ static bool list_on_request(struct config *c, bool *ret_ok)
             return true;
         }
     }
-    return list_backends_on_request(c) || list_cpus_on_request(c);
+    return list_backends(c) || list_cpus(c);
 
 reported:
     if (err) {
@@ -160,7 +200,7 @@ static bool build(struct process *p, GError **error)
     address_space_commit(&m->io);
     address_space_commit(&m->memory);
     m->started = true;
-    if (!setup_monitors(m, c, error)) {
+    if (!setup_monitors(m, c, p->monitors, error)) {
         return false;
     }
     if (c->qtest) {
@@ -170,24 +210,41 @@ static bool build(struct process *p, GError **error)
     return true;
 }
 
+static void join_vcpus(struct machine *m)
+{
+    lock_release(&m->lock); /* one may be on its way into a device */
+    for (guint i = 0; i < m->vcpus->len; i++) {
+        vcpu_join(g_ptr_array_index(m->vcpus, i));
+    }
+    lock_acquire(&m->lock);
+}
+
+/* Also of a machine that was built half-way. */
 static void tear_down(struct process *p)
 {
     struct machine *m = p->machine;
+    struct chardevs *chardevs = m->chardevs;
+    struct blocks *blocks = m->blocks;
+    struct accel *accel = m->accel;
 
-    if (m) {
-        for (guint i = 0; i < m->vcpus->len; i++) {
-            struct vcpu *v = g_ptr_array_index(m->vcpus, i);
-
-            lock_release(&m->lock); /* it may be on its way into a device */
-            vcpu_join(v);
-            lock_acquire(&m->lock);
-        }
-        if (m->blocks) {
-            blocks_drain(m->blocks);
-        }
-        qtest_free(p->qtest);
-        setup_monitors_end(m);
+    join_vcpus(m);
+    if (blocks) {
+        blocks_drain(blocks);
     }
+    qtest_free(p->qtest);
+    for (guint i = 0; i < p->monitors->len; i++) {
+        monitor_free(g_ptr_array_index(p->monitors, i));
+    }
+    g_ptr_array_unref(p->monitors);
+    machine_release_devices(m);
+    blocks_free(blocks);
+    chardevs_free(chardevs);
+    if (accel) {
+        accel_free(accel);
+    }
+    lock_release(&m->lock);
+    rcu_drain();
+    machine_free(m);
     daemon_fini(&p->daemon);
 }
 
@@ -197,6 +254,7 @@ static int run_machine(struct process *p)
     int status = EXIT_USER_ERROR;
 
     p->context = g_main_context_default();
+    p->monitors = g_ptr_array_new();
     main_loop_init(&p->loop, p->machine, p->context);
     life_init(&p->life, p->machine, &p->loop);
     lock_acquire(&p->machine->lock);
@@ -209,7 +267,7 @@ static int run_machine(struct process *p)
         status = life_run(&p->life);
     }
     tear_down(p);
-    lock_release(&p->machine->lock);
+    main_loop_fini(&p->loop);
     return status;
 }
 

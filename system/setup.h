@@ -12,8 +12,6 @@
 #include "system/config.h"
 #include "system/life.h"
 
-struct session; /* monitors and other things that live as long as the machine */
-
 /* The machine named by -machine (or the default one), with its properties set. NULL on error, or
  * when help was printed (*@ret_leave). */
 struct machine *setup_new_machine(struct config *c, bool *ret_leave, GError **error);
@@ -37,6 +35,7 @@ bool setup_devices(struct machine *m, struct config *c, GError **error);
 /* One -device text; for the monitor's device_add too. Returns the device or NULL. */
 struct device *setup_device(struct machine *m, const char *text, GError **error);
 
-bool setup_monitors(struct machine *m, struct config *c, GError **error);
+/* Monitors of -monitor, -mon and "mon:" character devices, appended to @monitors. */
+bool setup_monitors(struct machine *m, struct config *c, GPtrArray *monitors, GError **error);
 
 #endif

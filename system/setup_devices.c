@@ -6,6 +6,7 @@
 
 #include "block/block.h"
 #include "chardev/chardev.h"
+#include "monitor/monitor.h"
 #include "system/memory_backend.h"
 #include "util/parse.h"
 #include <string.h>
@@ -243,6 +244,85 @@ bool setup_devices(struct machine *m, struct config *c, GError **error)
         if (!g->used && !g->optional) {
             warn_user("-global %s.%s=%s: the machine has no such device", g->driver, g->name,
                       g->value);
+        }
+    }
+    return true;
+}
+
+static bool add_monitor(struct machine *m, struct chardev *chr, GPtrArray *monitors, GError **error)
+{
+    struct monitor *mon = monitor_new(m, chr, error);
+
+    if (mon) {
+        g_ptr_array_add(monitors, mon);
+    }
+    return mon;
+}
+
+/* -mon [chardev=]ID[,mode=readline] */
+static bool add_mon_option(struct machine *m, const char *text, GPtrArray *monitors, GError **error)
+{
+    static const char *const known[] = {"chardev", "mode", NULL};
+    struct options *o = options_parse("-mon", text, "chardev", error);
+    const char *id, *mode;
+    struct chardev *chr;
+    bool ok = false;
+
+    if (!o) {
+        return false;
+    }
+    id = options_require(o, "chardev", error);
+    mode = options_get(o, "mode");
+    chr = id ? chardev_find(m->chardevs, id) : NULL;
+    if (!id || !options_unused(o, known, error)) {
+        goto out;
+    }
+    if (mode && strcmp(mode, "readline") != 0) {
+        fail(error, "-mon: mode=%s: this version has 'readline' only", mode);
+    } else if (!chr) {
+        fail(error, "-mon: there is no character device '%s'; add -chardev ...,id=%s", id, id);
+    } else {
+        ok = add_monitor(m, chr, monitors, error);
+        g_prefix_error(error, "-mon: ");
+    }
+
+out:
+    options_free(o);
+    return ok;
+}
+
+static void note_if_monitor(void *opaque, struct chardev *chr)
+{
+    if (chardev_wants_monitor(chr)) {
+        g_ptr_array_add(opaque, chr);
+    }
+}
+
+bool setup_monitors(struct machine *m, struct config *c, GPtrArray *monitors, GError **error)
+{
+    g_autoptr(GPtrArray) shared = g_ptr_array_new();
+
+    for (guint i = 0; i < c->monitors->len; i++) {
+        g_autofree char *id = g_strdup_printf("monitor%u", i);
+        struct chardev *chr;
+
+        if (!chardev_parse_short(m->chardevs, id, g_ptr_array_index(c->monitors, i), &chr, error)) {
+            g_prefix_error(error, "-monitor: ");
+            return false;
+        }
+        if (chr && !chardev_wants_monitor(chr) && !add_monitor(m, chr, monitors, error)) {
+            return false;
+        }
+    }
+    for (guint i = 0; i < c->mons->len; i++) {
+        if (!add_mon_option(m, g_ptr_array_index(c->mons, i), monitors, error)) {
+            return false;
+        }
+    }
+    chardev_foreach(m->chardevs, note_if_monitor, shared);
+    for (guint i = 0; i < shared->len; i++) {
+        if (!add_monitor(m, g_ptr_array_index(shared, i), monitors, error)) {
+            return false;
         }
     }
     return true;

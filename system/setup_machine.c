@@ -142,8 +142,7 @@ static bool try_accel(struct machine *m, struct config *c, const char *text, GEr
 
 out:
     if (!ok && m->accel) {
-        object_free(&m->accel->obj);
-        g_clear_pointer(&m->accel, g_free);
+        accel_free(m->accel);
     }
     options_free(o);
     return ok;

@@ -92,11 +92,11 @@ struct device {
     struct bus *bus; /* the one it is plugged into */
     char *id;        /* the user's; NULL when none */
     bool realized;
-    bool hotplugged;       /* added while the machine ran */
-    bool pending_unplug;   /* the guest was asked to let go of it */
-    bool hotplug_notice;   /* someone waits for DEVICE_DELETED */
-    GPtrArray *buses;      /* struct bus, the ones it provides */
-    struct irq *irqs_in;   /* interrupt inputs, for those who look at lines; NULL: none */
+    bool hotplugged;     /* added while the machine ran */
+    bool pending_unplug; /* the guest was asked to let go of it */
+    bool hotplug_notice; /* someone waits for DEVICE_DELETED */
+    GPtrArray *buses;    /* struct bus, the ones it provides */
+    struct irq *irqs_in; /* interrupt inputs, for those who look at lines; NULL: none */
     unsigned irqs_in_count;
     struct io_guard guard; /* for its regions and its DMA */
     GPtrArray *reg_banks;  /* struct reg_bank, see hw/core/reg.h */

@@ -173,19 +173,24 @@ static void free_boot(struct boot_config *b)
     g_free(b->firmware);
 }
 
+void machine_release_devices(struct machine *m)
+{
+    while (m->roots->len) {
+        device_free(g_ptr_array_index(m->roots, m->roots->len - 1));
+    }
+    while (m->buses->len) {
+        bus_fini(g_ptr_array_index(m->buses, m->buses->len - 1));
+    }
+}
+
 void machine_free(struct machine *m)
 {
     if (!m) {
         return;
     }
-    while (m->roots->len) {
-        device_free(g_ptr_array_index(m->roots, m->roots->len - 1));
-    }
+    machine_release_devices(m);
     if (m->type->fini) {
         m->type->fini(m);
-    }
-    while (m->buses->len) {
-        bus_fini(g_ptr_array_index(m->buses, m->buses->len - 1));
     }
     object_free(&m->obj);
     address_space_fini(&m->memory);

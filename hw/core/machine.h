@@ -205,6 +205,8 @@ struct global_prop {
 
 /* A machine of @type with its properties at their defaults, clocks and address spaces set up. */
 struct machine *machine_new(const struct machine_type *type);
+/* Takes all devices and buses out; back-ends may go after it. vCPUs have been joined. */
+void machine_release_devices(struct machine *m);
 /* vCPUs have been joined. NULL is fine. */
 void machine_free(struct machine *m);
 
