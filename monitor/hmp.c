@@ -8,7 +8,6 @@
  */
 #include "monitor/hmp.h"
 
-#include "config.h"
 #include "monitor/readline.h"
 #include <string.h>
 
