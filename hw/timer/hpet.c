@@ -243,27 +243,6 @@ static void fire(struct hpet *h, unsigned n)
     }
 }
 
-/* Sets the host timer for the next match. @wrapped: the match at hand has been dealt with. */
-static void arm(struct hpet *h, struct hpet_timer *t, bool wrapped)
-{
-    int64_t now = now_ns(h);
-    uint64_t left = (t->comparator - counter(h)) & width_mask(t);
-
-    if (wrapped && left == 0) {
-        left = width_mask(t);
-    }
-    if (!is_running(h) || left > FARTHEST) {
-        t->due_ns = NOT_DUE;
-        timer_cancel(&t->timer);
-        return;
-    }
-    t->due_ns = (int64_t)((uint64_t)now / HPET_PERIOD_NS + left) * HPET_PERIOD_NS;
-    if (wrapped) {
-        t->due_ns = MAX(t->due_ns, now + MIN_PERIOD_NS);
-    }
-    timer_set(&t->timer, t->due_ns);
-}
-
 /* The next comparator of a periodic timer: the first that is still to come. */
 static void next_period(struct hpet *h, struct hpet_timer *t)
 {
@@ -275,6 +254,31 @@ static void next_period(struct hpet *h, struct hpet_timer *t)
     late = (counter(h) - t->comparator) & mask;
     t->comparator += (late / (t->period & mask) + 1) * (t->period & mask);
     t->comparator &= mask;
+}
+
+/* Sets the host timer for the next match. @wrapped: the match at hand has been dealt with. */
+static void arm(struct hpet *h, struct hpet_timer *t, bool wrapped)
+{
+    int64_t now = now_ns(h);
+    uint64_t mask = width_mask(t), left = (t->comparator - counter(h)) & mask;
+
+    if (left > mask / 2) {
+        next_period(h, t); /* passed already: a periodic timer goes on */
+        left = (t->comparator - counter(h)) & mask;
+    }
+    if (wrapped && left == 0) {
+        left = mask == UINT64_MAX ? mask : mask + 1; /* once around */
+    }
+    if (!is_running(h) || left > FARTHEST) {
+        t->due_ns = NOT_DUE;
+        timer_cancel(&t->timer);
+        return;
+    }
+    t->due_ns = (int64_t)((uint64_t)now / HPET_PERIOD_NS + left) * HPET_PERIOD_NS;
+    if (wrapped) {
+        t->due_ns = MAX(t->due_ns, now + MIN_PERIOD_NS);
+    }
+    timer_set(&t->timer, t->due_ns);
 }
 
 static void timer_due(void *opaque)
@@ -292,6 +296,18 @@ static void timer_due(void *opaque)
     next_period(h, t);
     arm(h, t, /* wrapped= */ true);
     fire(h, (unsigned)(t - h->t));
+}
+
+/* What was due before the guest's write comes before it, even if the main loop is late. */
+static void catch_up(struct hpet *h)
+{
+    int64_t now = now_ns(h);
+
+    for (unsigned n = 0; n < h->timers; n++) {
+        if (h->t[n].due_ns <= now) {
+            timer_due(&h->t[n]);
+        }
+    }
 }
 
 static void arm_all(struct hpet *h)
@@ -493,6 +509,7 @@ static void hpet_write(void *opaque, uint64_t offset, uint64_t val, unsigned siz
     bool taken = lock_enter(lock);
 
     if (!h->in_fsb) {
+        catch_up(h);
         reg_write(h, offset, (reg_read(h, offset) & ~mask) | (val << shift & mask), mask);
     }
     lock_leave(lock, taken);
