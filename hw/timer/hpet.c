@@ -262,7 +262,7 @@ static void arm(struct hpet *h, struct hpet_timer *t, bool wrapped)
     int64_t now = now_ns(h);
     uint64_t mask = width_mask(t), left = (t->comparator - counter(h)) & mask;
 
-    if (left > mask / 2) {
+    if (is_running(h) && left > mask / 2) {
         next_period(h, t); /* passed already: a periodic timer goes on */
         left = (t->comparator - counter(h)) & mask;
     }
