@@ -31,7 +31,8 @@ struct row {
 /* ---- functions of CALL rows ---- */
 
 static opt_fn opt_help, opt_version, opt_accel, opt_enable_kvm, opt_overcommit, opt_name, opt_hda,
-    opt_hdb, opt_hdc, opt_hdd, opt_cdrom, opt_fda, opt_fdb, opt_drive, opt_net_none, opt_readconfig;
+    opt_hdb, opt_hdc, opt_hdd, opt_cdrom, opt_fda, opt_fdb, opt_drive, opt_net_none, opt_readconfig,
+    opt_print;
 
 #define SECTION(title) {.kind = ROW_SECTION, .name = title},
 #define FLAG(n, f, h)  {.kind = ROW_FLAG, .name = n, .help = h, .field = offsetof(struct config, f)},
@@ -268,6 +269,20 @@ static enum cmdline_result opt_readconfig(struct config *c, const char *arg, GEr
 }
 
 /* ---- help, manual, completion ---- */
+
+static enum cmdline_result opt_print(struct config *c, const char *arg, GError **error)
+{
+    (void)c;
+    if (strcmp(arg, "man") == 0) {
+        cmdline_print_man(stdout);
+    } else if (strcmp(arg, "completion") == 0) {
+        cmdline_print_completion(stdout);
+    } else {
+        fail(error, "-print takes 'man' or 'completion', not '%s'", arg);
+        return CMDLINE_ERROR;
+    }
+    return CMDLINE_LEAVE;
+}
 
 static void print_help_lines(FILE *out, const char *help)
 {
