@@ -146,6 +146,7 @@ struct machine *machine_new(const struct machine_type *type)
     m->rtc_clock = CLOCK_KIND_HOST;
     m->dump_guest_core = m->mem_merge = true;
     object_init(&m->obj, type->name, m);
+    m->obj.name = g_strdup("machine");
     object_add_props(&m->obj, type->props);
     m->peripheral = object_new_container(&m->obj, "peripheral");
     m->peripheral_anon = object_new_container(&m->obj, "peripheral-anon");

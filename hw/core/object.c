@@ -154,6 +154,10 @@ char *object_path(const struct object *obj)
         g_string_prepend(path, obj->name);
         g_string_prepend_c(path, '/');
     }
+    if (obj->name) { /* the root of a machine's tree is "/machine" */
+        g_string_prepend(path, obj->name);
+        g_string_prepend_c(path, '/');
+    }
     if (!path->len) {
         g_string_append_c(path, '/');
     }
