@@ -20,6 +20,7 @@
 struct pc_machine;
 struct mc146818;
 struct i8254;
+struct hpet;
 
 struct pc_cpu {
     struct x86_vcpu x86; /* first */
@@ -66,7 +67,11 @@ struct pc_machine {
     struct i8259 *pic;
     struct ioapic *ioapic;
     struct i8254 *pit;
-    struct device *rtc, *i8042, *port92, *fdc;
+    struct hpet *hpet_chip;        /* NULL: none */
+    struct irq *pit_out, *rtc_out; /* interrupts 0 and 8, through the HPET when there is one */
+    struct mc146818 *rtc;
+    struct device *i8042, *port92, *fdc;
+    struct pci_device *ide;
     struct irq gsi[PC_GSIS]; /* to all controllers that have the input */
     struct irq a20, smi;
     bool a20_passes;
@@ -123,12 +128,14 @@ extern const struct x86_irq_ops pc_cpu_irq_ops;
 
 /* pc_devices.c: what stands on the buses; CMOS and keys that firmware reads */
 bool pc_init_devices(struct pc_machine *pc, GError **error);
+/* Before the buses; sets pit_out and rtc_out. */
+bool pc_init_hpet(struct pc_machine *pc, GError **error);
 bool pc_init_fw_cfg(struct pc_machine *pc, GError **error);
 /* The firmware's list of boot devices, when all have said their bootindex. */
 bool pc_init_bootorder(struct pc_machine *pc, GError **error);
 
-/* pc_cmos.c */
-void pc_fill_cmos(struct pc_machine *pc);
+/* pc_cmos.c: writes the CMOS at each reset from here on */
+void pc_add_cmos(struct pc_machine *pc);
 
 /* pci_setup.c: what firmware would do to PCI, for boots without it */
 void pc_setup_pci(struct pc_machine *pc);

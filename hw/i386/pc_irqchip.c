@@ -44,7 +44,7 @@ static bool user_create_isa(struct pc_machine *pc, GError **error)
         return false;
     }
     pc->apics.pic = pc->pic;
-    pc->pit = i8254_create(pc->isa, &pc->gsi[0], error);
+    pc->pit = i8254_create(pc->isa, pc->pit_out, error);
     return pc->pit != NULL;
 }
 
