@@ -23,6 +23,7 @@
  */
 #include "hw/intc/apic_impl.h"
 
+#include "hw/core/info.h"
 #include <string.h>
 
 #define VERSION           0x14u
@@ -529,6 +530,11 @@ static void apic_reset(struct device *dev)
     apic_place_registers(a);
 }
 
+static void show_lapic(void *obj, info_print_fn *print, void *opaque)
+{
+    apic_print(obj, print, opaque);
+}
+
 static bool apic_realize(struct device *dev, GError **error)
 {
     struct apic *a = from_dev(dev);
@@ -548,6 +554,7 @@ static bool apic_realize(struct device *dev, GError **error)
         a->bus = NULL;
         return false;
     }
+    machine_info_add(dev->machine, "lapic", show_lapic, a);
     return true;
 }
 
@@ -558,6 +565,7 @@ static void apic_unrealize(struct device *dev)
     if (!a->bus) { /* realize failed */
         return;
     }
+    machine_info_remove(dev->machine, a);
     apic_bus_remove(a->bus, a);
     timer_cancel(&a->timer);
     region_fini(&a->moved);

@@ -123,7 +123,8 @@ void apic_bus_on_eoi(struct apic_bus *bus, void (*eoi)(void *opaque, uint8_t vec
 
 /* A device of the machine; freed with it, or by apic_free() when a CPU is unplugged. */
 struct apic *apic_create(struct apic_bus *bus, const struct apic_config *config, GError **error);
-void apic_free(struct apic *apic); /* machine lock held; NULL is fine */
+/* NULL is fine. Machine lock held and vCPUs paused: it waits for those who deliver right now. */
+void apic_free(struct apic *apic);
 
 /* The APIC with this id, or NULL. Machine lock held. */
 struct apic *apic_find(struct apic_bus *bus, uint32_t id);

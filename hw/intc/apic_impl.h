@@ -95,8 +95,8 @@ struct apic {
     uint32_t lvt[APIC_LVTS];
     uint32_t esr, esr_pending; /* what reads give, what the next write makes visible */
     uint32_t icr, icr_high;
-    bool lint[2]; /* levels of the pins */
-    bool extint;  /* an ExtINT message waits */
+    uint8_t lint[2]; /* levels of the pins: 0 or 1 */
+    bool extint;     /* an ExtINT message waits */
 
     /* timer: counts down from initial_count, which it had at count_start_ns */
     uint32_t initial_count, divide;

@@ -67,6 +67,8 @@ static bool apic_loaded(void *base, unsigned version, GError **error)
     drop_illegal_vectors(a);
     a->tpr &= 0xff;
     a->divide &= 0xb;
+    a->lint[0] = a->lint[0] != 0;
+    a->lint[1] = a->lint[1] != 0;
     g_mutex_lock(&a->lock);
     apic_timer_restore_locked(a);
     apic_update_locked(a);

@@ -17,6 +17,8 @@
  */
 #include "hw/intc/i8259.h"
 
+#include "hw/core/info.h"
+
 enum {
     ICW1_ICW4 = 1 << 0,
     ICW1_SINGLE = 1 << 1,
@@ -81,6 +83,7 @@ struct i8259 {
     bool output; /* what intr was last set to; atomic for i8259_pending() */
 
     struct irq inputs[I8259_INPUTS];
+    uint64_t raised[I8259_INPUTS]; /* how often each input rose, for people */
     struct irq *intr;
 };
 
@@ -246,6 +249,9 @@ static void input_set(void *opaque, int n, int level)
 
     if (n == CASCADE) {
         return;
+    }
+    if (level && !(pic->chip[n >> 3].lines >> (n & 7) & 1)) {
+        pic->raised[n]++;
     }
     set_line(&pic->chip[n >> 3], n & 7, level != 0);
     update(pic);
@@ -548,6 +554,23 @@ static void i8259_reset(struct device *dev)
     update(pic);
 }
 
+static void show_pic(void *obj, info_print_fn *print, void *opaque)
+{
+    i8259_print(obj, print, opaque);
+}
+
+static void show_counts(void *obj, info_print_fn *print, void *opaque)
+{
+    const struct i8259 *pic = obj;
+
+    print(opaque, "IRQ lines of the 8259 pair:\n");
+    for (unsigned n = 0; n < I8259_INPUTS; n++) {
+        if (pic->raised[n]) {
+            print(opaque, "  %2u: %llu\n", n, (unsigned long long)pic->raised[n]);
+        }
+    }
+}
+
 static bool i8259_realize(struct device *dev, GError **error)
 {
     struct i8259 *pic = from_dev(dev);
@@ -555,9 +578,18 @@ static bool i8259_realize(struct device *dev, GError **error)
     for (unsigned n = 0; n < I8259_INPUTS; n++) {
         irq_init(&pic->inputs[n], input_set, pic, (int)n);
     }
+    dev->irqs_in = pic->inputs;
+    dev->irqs_in_count = I8259_INPUTS;
+    machine_info_add(dev->machine, "pic", show_pic, pic);
+    machine_info_add(dev->machine, "irq", show_counts, pic);
     return isa_map(&pic->isa, 0x20, master_regs, error) &&
            isa_map(&pic->isa, 0xa0, slave_regs, error) &&
            isa_map(&pic->isa, 0x4d0, elcr_regs, error);
+}
+
+static void i8259_unrealize(struct device *dev)
+{
+    machine_info_remove(dev->machine, from_dev(dev));
 }
 
 static const struct device_type i8259_type = {
@@ -568,6 +600,7 @@ static const struct device_type i8259_type = {
     .size = sizeof(struct i8259),
     .state = &i8259_state,
     .realize = i8259_realize,
+    .unrealize = i8259_unrealize,
     .reset = i8259_reset,
 };
 DEVICE_TYPE(i8259_type);

@@ -17,6 +17,8 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include "hw/core/info.h"
+
 #define IOAPIC_SIZE 4096
 
 enum {
@@ -53,6 +55,7 @@ struct ioapic {
     struct apic_bus *bus;
     struct region region;
     struct irq inputs[IOAPIC_INPUTS];
+    uint64_t raised[IOAPIC_INPUTS]; /* how often each input rose, for people */
 
     uint8_t index;
     uint8_t id;
@@ -108,6 +111,7 @@ static void input_set(void *opaque, int n, int level)
     uint32_t bit = 1u << n;
     bool rises = level && !(io->lines & bit);
 
+    io->raised[n] += rises;
     io->lines = level ? io->lines | bit : io->lines & ~bit;
     if (is_level(io->table[n])) {
         send_level(io, (unsigned)n);
@@ -270,6 +274,23 @@ static void ioapic_reset(struct device *dev)
     }
 }
 
+static void show_pic(void *obj, info_print_fn *print, void *opaque)
+{
+    ioapic_print(obj, print, opaque);
+}
+
+static void show_counts(void *obj, info_print_fn *print, void *opaque)
+{
+    const struct ioapic *io = obj;
+
+    print(opaque, "inputs of I/O APIC %u:\n", io->id);
+    for (unsigned n = 0; n < IOAPIC_INPUTS; n++) {
+        if (io->raised[n]) {
+            print(opaque, "  %2u: %llu\n", n, (unsigned long long)io->raised[n]);
+        }
+    }
+}
+
 static bool ioapic_realize(struct device *dev, GError **error)
 {
     struct ioapic *io = from_dev(dev);
@@ -289,11 +310,16 @@ static bool ioapic_realize(struct device *dev, GError **error)
     region_init_io(&io->region, &ioapic_ops, io, "ioapic", IOAPIC_SIZE);
     io->region.guard = &dev->guard;
     apic_bus_on_eoi(io->bus, end_of_interrupt, io);
+    dev->irqs_in = io->inputs;
+    dev->irqs_in_count = IOAPIC_INPUTS;
+    machine_info_add(dev->machine, "pic", show_pic, io);
+    machine_info_add(dev->machine, "irq", show_counts, io);
     return true;
 }
 
 static void ioapic_unrealize(struct device *dev)
 {
+    machine_info_remove(dev->machine, from_dev(dev));
     region_fini(&from_dev(dev)->region);
 }
 
