@@ -181,7 +181,9 @@ static void run_info_registers(struct monitor *mon, const struct hmp_args *args)
         return;
     }
     for (unsigned i = 0; i < all->len; i++) {
-        monitor_printf(mon, i ? "\n" : "");
+        if (i) {
+            monitor_printf(mon, "\n");
+        }
         print_registers(mon, all->pdata[i]);
     }
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define CHUNK      4096
-#define INSN_BYTES 15 /* the longest instruction */
+#define INSN_BYTES 15   /* the longest instruction */
+#define CODE_MAX   4096 /* instructions in one go */
 #define LINE_BYTES 16
 
 /* Guest memory as a command reads it: linear addresses of a CPU, or physical ones. */
@@ -112,21 +113,31 @@ static void print_lines(struct monitor *mon, const char *text, unsigned count)
     }
 }
 
+/* As much of @len bytes as is readable: the end may lie in a page that is not there. */
+static size_t read_code(struct reader *r, uint64_t addr, uint8_t *code, size_t len)
+{
+    size_t got = 0, n;
+
+    for (n = 64; got < len && n; n = n == 64 ? 1 : 0) {
+        while (got < len && read_guest(r, addr + got, code + got, MIN(n, len - got))) {
+            got += MIN(n, len - got);
+        }
+    }
+    return got;
+}
+
 static void dump_code(struct monitor *mon, struct reader *r, uint64_t addr, unsigned count)
 {
-    struct vcpu *v = r->v ? r->v : monitor_vcpu(mon);
-    size_t len = (size_t)MIN(count, 4096) * INSN_BYTES, got = 0;
+    struct vcpu *v = r->v ? r->v : cpu_or_complain(mon);
+    size_t len = (size_t)MIN(count, CODE_MAX) * INSN_BYTES, got;
     g_autofree uint8_t *code = g_malloc(len);
     GString *text;
 
     if (!v) {
-        cpu_or_complain(mon);
         return;
     }
     cpu_at_rest(v, find_code_bits, r);
-    /* As much as is readable: the end may lie in a page that is not there. */
-    for (; got < len && read_guest(r, addr + got, code + got, 1); got++) {
-    }
+    got = read_code(r, addr, code, len);
     if (!got) {
         monitor_printf(mon, "%016" PRIx64 ": Cannot access memory\n", addr);
         return;
