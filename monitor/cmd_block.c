@@ -5,6 +5,7 @@
 #include "monitor/hmp.h"
 
 #include "block/block.h"
+#include "hw/core/prop_backend.h"
 #include <inttypes.h>
 
 static void add_name(void *opaque, struct drive *d)
@@ -102,9 +103,30 @@ static const struct hmp_command change_command = {
 };
 HMP_COMMAND(change_command);
 
+/* The object below @obj that has @d in one of its drive properties; NULL when none has. */
+static const struct object *find_user(const struct object *obj, const struct drive *d)
+{
+    const struct object *found = NULL;
+
+    for (unsigned t = 0; t < OBJECT_PROP_TABLES && obj->props[t]; t++) {
+        for (const struct property *p = obj->props[t]; p->name; p++) {
+            const void *field = (const char *)obj + p->offset;
+
+            if (p->type == &prop_type_drive && *(struct drive *const *)field == d) {
+                return obj;
+            }
+        }
+    }
+    for (unsigned i = 0; !found && obj->children && i < obj->children->len; i++) {
+        found = find_user(obj->children->pdata[i], d);
+    }
+    return found;
+}
+
 static void print_drive(void *opaque, struct drive *d)
 {
     struct monitor *mon = opaque;
+    const struct object *user = find_user(&monitor_machine(mon)->obj, d);
 
     monitor_printf(mon, "%s: ", d->id ? d->id : "");
     if (d->block && block_has_medium(d->block)) {
@@ -113,8 +135,8 @@ static void print_drive(void *opaque, struct drive *d)
     } else {
         monitor_printf(mon, "[not inserted]\n");
     }
-    if (d->device) {
-        g_autofree char *path = object_path(&((struct device *)d->device)->obj);
+    if (user) {
+        g_autofree char *path = object_path(user);
 
         monitor_printf(mon, "    Attached to:      %s\n", path);
     }
