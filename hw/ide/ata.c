@@ -637,9 +637,17 @@ static bool ata_check_loaded(struct ide_device *d, GError **error)
         a->self_tests > IDE_SELF_TESTS || a->self_test_next >= IDE_SELF_TESTS) {
         return fail(error, "values out of range");
     }
-    if ((d->then == THEN_READ || d->then == THEN_WRITE || d->then == THEN_VERIFY) &&
-        d->phase != PHASE_IDLE && (a->lba > d->sectors || a->left > d->sectors - a->lba)) {
+    if (d->phase == PHASE_IDLE || d->phase == PHASE_RESETTING ||
+        (d->then != THEN_READ && d->then != THEN_WRITE && d->then != THEN_VERIFY)) {
+        return true;
+    }
+    if (a->lba > d->sectors || a->left > d->sectors - a->lba || (!d->dma && !d->block_size)) {
         return fail(error, "sectors out of range");
+    }
+    if (d->phase == PHASE_HOST && d->host_op != HOST_FLUSH &&
+        (!d->host_len || d->host_len % IDE_SECTOR || d->host_len / IDE_SECTOR > a->left ||
+         d->buf_len != d->host_len)) {
+        return fail(error, "request out of range");
     }
     return true;
 }

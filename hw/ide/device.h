@@ -143,9 +143,9 @@ struct ide_device {
     uint32_t cyls, heads, secs;
     uint16_t rotation_rate;
     enum on_off_auto write_cache;
-    uint32_t discard_granularity;
 
     /* fixed once realized */
+    bool owns_drive;             /* drive= was not given: an empty one of its own */
     struct ide_channel *channel; /* NULL: not plugged in */
     unsigned unit;
     const struct ide_kind *kind;
