@@ -129,7 +129,7 @@ static void print_drive(void *opaque, struct drive *d)
     const struct object *user = find_user(&monitor_machine(mon)->obj, d);
 
     monitor_printf(mon, "%s: ", d->id ? d->id : "");
-    if (d->block && block_has_medium(d->block)) {
+    if (d->block) {
         monitor_printf(mon, "%s (%s%s)\n", block_file_name(d->block), block_driver_name(d->block),
                        block_is_read_only(d->block) ? ", read-only" : "");
     } else {
