@@ -223,7 +223,7 @@ void vcpu_join(struct vcpu *v)
 void vcpu_kick(struct vcpu *v)
 {
     __atomic_store_n(&v->exit_request, 1, __ATOMIC_SEQ_CST);
-    if (v == self) {
+    if (v == self || !v->thread) { /* a CPU that has no thread yet finds the request later */
         return;
     }
     g_mutex_lock(&v->lock);
