@@ -134,9 +134,9 @@ static void test_rotation_puts_the_served_one_last(struct fixture *f, gconstpoin
     bare_outb(&f->b, MASTER, 0xa0); /* rotate on non-specific EOI */
     set(f, 0, 0);
     set(f, 0, 1);
-    set(f, 7, 1);
-    g_assert_cmphex(i8259_acknowledge(f->pic), ==, 0x37);
-    bare_outb(&f->b, MASTER, 0x67); /* specific EOI */
+    set(f, 6, 1);
+    g_assert_cmphex(i8259_acknowledge(f->pic), ==, 0x36);
+    bare_outb(&f->b, MASTER, 0x66); /* specific EOI */
     bare_outb(&f->b, MASTER, 0xc3); /* 3 is the lowest, so 4 the highest */
     set(f, 4, 1);
     g_assert_cmphex(i8259_acknowledge(f->pic), ==, 0x34);
