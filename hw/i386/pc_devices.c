@@ -287,10 +287,24 @@ static void append_pci_path(GString *path, const struct pci_device *dev)
     }
 }
 
+/* The part of an IDE unit's path behind its controller's; NULL when @dev is not one. */
+static char *ide_unit_path(struct device *dev)
+{
+    const struct ide_channel *ch;
+
+    if (!dev->bus || dev->bus->type != &ide_bus_type) {
+        return NULL;
+    }
+    ch = container_of(dev->bus, struct ide_channel, bus);
+    return g_strdup_printf("/drive@%x/disk@%x", ch->index,
+                           (void *)ch->units[1] == (void *)dev ? 1 : 0);
+}
+
 /* An Open Firmware path: of the nearest device on PCI or ISA, then the entry's own part. */
 static void append_boot_path(GString *path, struct pc_machine *pc, const struct boot_entry *e)
 {
     struct device *dev = e->dev;
+    g_autofree char *unit = dev ? ide_unit_path(dev) : NULL;
 
     while (dev && dev->bus && dev->bus->type != &pci_bus_type && dev->bus->type != &isa_bus_type) {
         dev = dev->bus->parent;
@@ -300,6 +314,7 @@ static void append_boot_path(GString *path, struct pc_machine *pc, const struct 
     } else if (dev && dev == pc->fdc) {
         g_string_append(path, "/pci@i0cf8/isa@1/fdc@03f0");
     }
+    g_string_append(path, unit ? unit : "");
     g_string_append(path, e->suffix ? e->suffix : "");
 }
 
