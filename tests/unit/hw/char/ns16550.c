@@ -4,12 +4,12 @@
  */
 #include "hw/char/ns16550.h"
 
-#include "tests/unit/hw/isa_box.h"
+#include "tests/unit/hw/bare_machine.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
 enum { PORT = 0x3f8, DATA = PORT, IER, IIR, LCR, MCR, LSR, MSR, SCR, FCR = IIR };
-enum { IRQ = 4 };
+enum { IRQ = 4 }; /* the second port has 3 */
 
 /* The chip on the bus without a name for the back-end: tests play the back-end themselves. */
 struct bare_uart {
@@ -53,11 +53,11 @@ static const struct device_type bare_type = {
 };
 DEVICE_TYPE(bare_type);
 
-static const struct machine_type box_machine = {.name = "uartbox", .size = sizeof(struct machine)};
-
 struct fixture {
-    struct isa_box box;
+    struct bare box;
+    struct line irq, other_irq;
     struct ns16550 *uart;
+    struct chardevs *chardevs;
 };
 
 static void setup(struct fixture *f, gconstpointer data)
@@ -65,8 +65,11 @@ static void setup(struct fixture *f, gconstpointer data)
     struct device *dev;
 
     (void)data;
-    isa_box_setup(&f->box, &box_machine);
-    dev = isa_create(&f->box.bus, "test-bare-uart", NULL, NULL);
+    bare_init(&f->box);
+    f->chardevs = f->box.m->chardevs = chardevs_new(NULL);
+    f->box.isa.irqs[IRQ] = line_init(&f->irq);
+    f->box.isa.irqs[3] = line_init(&f->other_irq);
+    dev = isa_create(&f->box.isa, "test-bare-uart", NULL, NULL);
     g_assert_nonnull(dev);
     f->uart = &bare_of(dev)->uart;
 }
@@ -74,17 +77,18 @@ static void setup(struct fixture *f, gconstpointer data)
 static void teardown(struct fixture *f, gconstpointer data)
 {
     (void)data;
-    isa_box_teardown(&f->box);
+    bare_fini(&f->box);
+    chardevs_free(f->chardevs);
 }
 
 static uint8_t in(struct fixture *f, uint16_t port)
 {
-    return isa_box_in(&f->box, port);
+    return bare_inb(&f->box, port);
 }
 
 static void out(struct fixture *f, uint16_t port, uint8_t val)
 {
-    isa_box_out(&f->box, port, val);
+    bare_outb(&f->box, port, val);
 }
 
 static void receive(struct fixture *f, const char *text)
@@ -98,7 +102,7 @@ static void test_reset_values(struct fixture *f, gconstpointer data)
     g_assert_cmphex(in(f, IIR), ==, 0x01);
     g_assert_cmphex(in(f, LSR), ==, 0x60);
     g_assert_cmphex(in(f, MSR), ==, 0xb0);
-    g_assert_cmpint(f->box.levels[IRQ], ==, 0);
+    g_assert_cmpint(f->irq.level, ==, 0);
     out(f, SCR, 0x5a);
     g_assert_cmphex(in(f, SCR), ==, 0x5a);
 }
@@ -121,9 +125,9 @@ static void test_thre_interrupts_when_enabled_and_reading_iir_ends_it(struct fix
 {
     (void)data;
     out(f, IER, 0x02);
-    g_assert_cmpint(f->box.levels[IRQ], ==, 1);
+    g_assert_cmpint(f->irq.level, ==, 1);
     g_assert_cmphex(in(f, IIR), ==, 0x02);
-    g_assert_cmpint(f->box.levels[IRQ], ==, 0);
+    g_assert_cmpint(f->irq.level, ==, 0);
     g_assert_cmphex(in(f, IIR), ==, 0x01);
     out(f, DATA, 'x'); /* goes at once: empty again */
     g_assert_cmphex(in(f, IIR), ==, 0x02);
@@ -134,12 +138,12 @@ static void test_received_byte_interrupts_until_read(struct fixture *f, gconstpo
     (void)data;
     out(f, IER, 0x01);
     receive(f, "A");
-    g_assert_cmpint(f->box.levels[IRQ], ==, 1);
+    g_assert_cmpint(f->irq.level, ==, 1);
     g_assert_cmphex(in(f, IIR), ==, 0x04);
     g_assert_cmphex(in(f, LSR), ==, 0x61);
     g_assert_cmpuint(f->uart->fe.can_receive(f->uart->fe.opaque), ==, 0);
     g_assert_cmphex(in(f, DATA), ==, 'A');
-    g_assert_cmpint(f->box.levels[IRQ], ==, 0);
+    g_assert_cmpint(f->irq.level, ==, 0);
     g_assert_cmpuint(f->uart->fe.can_receive(f->uart->fe.opaque), ==, 1);
 }
 
@@ -164,11 +168,11 @@ static void test_fifo_times_out_after_four_characters(struct fixture *f, gconstp
     out(f, FCR, 0xc1);
     out(f, IER, 0x01);
     receive(f, "ab");
-    isa_box_sleep(&f->box, 4 * NS_PER_MS);
+    bare_step(&f->box, 4 * NS_PER_MS);
     g_assert_cmphex(in(f, IIR), ==, 0xc1);
-    isa_box_sleep(&f->box, 1 * NS_PER_MS);
+    bare_step(&f->box, 1 * NS_PER_MS);
     g_assert_cmphex(in(f, IIR), ==, 0xcc);
-    g_assert_cmpint(f->box.levels[IRQ], ==, 1);
+    g_assert_cmpint(f->irq.level, ==, 1);
     g_assert_cmphex(in(f, DATA), ==, 'a');
     g_assert_cmphex(in(f, IIR), ==, 0xc1);
 }
@@ -218,13 +222,12 @@ static void test_output_reaches_the_backend(struct fixture *f, gconstpointer dat
     (void)data;
     g_assert_cmpint(fd, >=, 0);
     g_close(fd, NULL);
-    f->box.m->chardevs = chardevs_new(NULL);
     options = g_strdup_printf("file,id=c0,path=%s", path);
-    g_assert_nonnull(chardev_new(f->box.m->chardevs, options, NULL));
+    g_assert_nonnull(chardev_new(f->chardevs, options, NULL));
     g_assert_nonnull(
-        isa_create(&f->box.bus, "isa-serial", NULL, "index", "1", "chardev", "c0", NULL));
+        isa_create(&f->box.isa, "isa-serial", NULL, "index", "1", "chardev", "c0", NULL));
     for (const char *p = "hello"; *p; p++) {
-        isa_box_out(&f->box, 0x2f8, (uint8_t)*p);
+        bare_outb(&f->box, 0x2f8, (uint8_t)*p);
     }
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, "hello");
@@ -236,7 +239,7 @@ static void test_unknown_chardev_is_named(struct fixture *f, gconstpointer data)
     g_autoptr(GError) err = NULL;
 
     (void)data;
-    g_assert_null(isa_create(&f->box.bus, "isa-serial", &err, "chardev", "nosuch", NULL));
+    g_assert_null(isa_create(&f->box.isa, "isa-serial", &err, "chardev", "nosuch", NULL));
     g_assert_nonnull(strstr(err->message, "nosuch"));
 }
 

@@ -5,16 +5,14 @@
 #include "hw/display/vga.h"
 
 #include "hw/core/machine_ui.h"
-#include "tests/unit/hw/isa_box.h"
+#include "tests/unit/hw/bare_machine.h"
 #include <string.h>
 
 enum { LINEAR = 0xe0000000, TEXT = 0xb8000, PLANES = 0xa0000 };
 enum { COLS = 80, ROWS = 25 };
 
-static const struct machine_type box_machine = {.name = "vgabox", .size = sizeof(struct machine)};
-
 struct fixture {
-    struct isa_box box;
+    struct bare box;
     struct console *console;
     struct console_listener listener;
     int x0, y0, x1, y1; /* of all damage since forget() */
@@ -39,8 +37,8 @@ static void forget(struct fixture *f)
 static void setup(struct fixture *f, gconstpointer data)
 {
     (void)data;
-    isa_box_setup(&f->box, &box_machine);
-    g_assert_nonnull(isa_create(&f->box.bus, "isa-vga", NULL, NULL));
+    bare_init(&f->box);
+    g_assert_nonnull(isa_create(&f->box.isa, "isa-vga", NULL, NULL));
     machine_reset(f->box.m);
     f->console = consoles_get(machine_consoles(f->box.m), 0);
     g_assert_nonnull(f->console);
@@ -53,12 +51,12 @@ static void teardown(struct fixture *f, gconstpointer data)
 {
     (void)data;
     console_unlisten(f->console, &f->listener);
-    isa_box_teardown(&f->box);
+    bare_fini(&f->box);
 }
 
 static void out(struct fixture *f, uint16_t port, uint8_t val)
 {
-    isa_box_out(&f->box, port, val);
+    bare_outb(&f->box, port, val);
 }
 
 static void indexed(struct fixture *f, uint16_t port, uint8_t index, uint8_t val)
@@ -111,7 +109,7 @@ static void text_mode(struct fixture *f)
     for (unsigned i = 0; i < sizeof(crtc); i++) {
         indexed(f, 0x3d4, (uint8_t)i, crtc[i]);
     }
-    isa_box_in(&f->box, 0x3da);
+    bare_inb(&f->box, 0x3da);
     for (unsigned i = 0; i < VGA_ATTR_REGS; i++) {
         out(f, 0x3c0, (uint8_t)i);
         out(f, 0x3c0, i < 16 ? (uint8_t)i : attr[i - 16]);
@@ -202,7 +200,7 @@ static void test_cursor_blinks(struct fixture *f, gconstpointer data)
     put_char(f, 0, 0, ' ', 0x07);
     console_update(f->console);
     before = pixel(f, 0, 13);
-    isa_box_sleep(&f->box, 270 * NS_PER_MS);
+    bare_step(&f->box, 270 * NS_PER_MS);
     console_update(f->console);
     g_assert_cmphex(pixel(f, 0, 13), !=, before);
 }

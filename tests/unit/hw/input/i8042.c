@@ -6,17 +6,15 @@
 #include "hw/input/i8042.h"
 
 #include "hw/core/machine_ui.h"
-#include "tests/unit/hw/isa_box.h"
+#include "tests/unit/hw/bare_machine.h"
 
 enum { DATA = 0x60, CMD = 0x64, STATUS = CMD };
 enum { OBF = 0x01, AUX = 0x20 };
-enum { KBD_IRQ = 1, AUX_IRQ = 12 };
 enum { ACK = 0xfa };
 
-static const struct machine_type box_machine = {.name = "kbdbox", .size = sizeof(struct machine)};
-
 struct fixture {
-    struct isa_box box;
+    struct bare box;
+    struct line kbd, aux;
     struct irq a20;
     int a20_level;
 };
@@ -34,8 +32,10 @@ static void setup(struct fixture *f, gconstpointer data)
     struct device *dev;
 
     (void)data;
-    isa_box_setup(&f->box, &box_machine);
-    dev = isa_create(&f->box.bus, "i8042", NULL, NULL);
+    bare_init(&f->box);
+    f->box.isa.irqs[1] = line_init(&f->kbd);
+    f->box.isa.irqs[12] = line_init(&f->aux);
+    dev = isa_create(&f->box.isa, "i8042", NULL, NULL);
     g_assert_nonnull(dev);
     irq_init(&f->a20, set_a20, f, 0);
     i8042_connect_a20(dev, &f->a20);
@@ -45,17 +45,17 @@ static void setup(struct fixture *f, gconstpointer data)
 static void teardown(struct fixture *f, gconstpointer data)
 {
     (void)data;
-    isa_box_teardown(&f->box);
+    bare_fini(&f->box);
 }
 
 static uint8_t in(struct fixture *f, uint16_t port)
 {
-    return isa_box_in(&f->box, port);
+    return bare_inb(&f->box, port);
 }
 
 static void out(struct fixture *f, uint16_t port, uint8_t val)
 {
-    isa_box_out(&f->box, port, val);
+    bare_outb(&f->box, port, val);
 }
 
 /* The next byte, after the time that it takes to come. -1: none came. */
@@ -63,7 +63,7 @@ static int next(struct fixture *f)
 {
     int byte = in(f, STATUS) & OBF ? in(f, DATA) : -1;
 
-    isa_box_sleep(&f->box, NS_PER_MS);
+    bare_step(&f->box, NS_PER_MS);
     return byte;
 }
 
@@ -108,13 +108,13 @@ static void test_buffer_loopbacks_interrupt(struct fixture *f, gconstpointer dat
     out(f, CMD, 0xd3);
     out(f, DATA, 0xa5);
     g_assert_cmphex(in(f, STATUS) & (OBF | AUX), ==, OBF | AUX);
-    g_assert_cmpint(f->box.levels[AUX_IRQ], ==, 1);
+    g_assert_cmpint(f->aux.level, ==, 1);
     g_assert_cmphex(next(f), ==, 0xa5);
-    g_assert_cmpint(f->box.levels[AUX_IRQ], ==, 0);
+    g_assert_cmpint(f->aux.level, ==, 0);
     out(f, CMD, 0xd2);
     out(f, DATA, 0x5a);
     g_assert_cmphex(in(f, STATUS) & (OBF | AUX), ==, OBF);
-    g_assert_cmpint(f->box.levels[KBD_IRQ], ==, 1);
+    g_assert_cmpint(f->kbd.level, ==, 1);
     g_assert_cmphex(next(f), ==, 0x5a);
 }
 
@@ -134,12 +134,12 @@ static void test_key_arrives_translated_with_interrupts(struct fixture *f, gcons
 {
     (void)data;
     key(f, INPUT_KEY_A, true);
-    g_assert_cmpint(f->box.levels[KBD_IRQ], ==, 1);
+    g_assert_cmpint(f->kbd.level, ==, 1);
     g_assert_cmphex(next(f), ==, 0x1e);
     key(f, INPUT_KEY_A, false);
     g_assert_cmphex(next(f), ==, 0x9e);
     g_assert_cmpint(next(f), ==, -1);
-    g_assert_cmpuint(f->box.edges[KBD_IRQ], ==, 2);
+    g_assert_cmpuint(f->kbd.rises, ==, 2);
 }
 
 static void test_port_60_read_twice_gives_the_same_byte(struct fixture *f, gconstpointer data)
@@ -149,7 +149,7 @@ static void test_port_60_read_twice_gives_the_same_byte(struct fixture *f, gcons
     key(f, INPUT_KEY_B, true);
     g_assert_cmphex(in(f, DATA), ==, 0x1e);
     g_assert_cmphex(in(f, DATA), ==, 0x1e);
-    isa_box_sleep(&f->box, NS_PER_MS);
+    bare_step(&f->box, NS_PER_MS);
     g_assert_cmphex(in(f, DATA), ==, 0x30);
 }
 
@@ -267,7 +267,7 @@ static void test_mouse_packets(struct fixture *f, gconstpointer data)
     input_rel_event(hub, INPUT_AXIS_Y, 3);
     input_button_event(hub, INPUT_BUTTON_LEFT, true);
     input_sync(hub);
-    g_assert_cmpint(f->box.levels[AUX_IRQ], ==, 1);
+    g_assert_cmpint(f->aux.level, ==, 1);
     g_assert_cmphex(next(f), ==, 0x08 | 0x20 | 0x01); /* upwards counts: negative */
     g_assert_cmphex(next(f), ==, 5);
     g_assert_cmphex(next(f), ==, 0xfd);
