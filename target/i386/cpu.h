@@ -323,7 +323,8 @@ void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t re
 bool x86_debug_translate(struct x86_cpu *cpu, uint64_t la, uint64_t *ret_gpa);
 bool x86_debug_read(struct x86_cpu *cpu, uint64_t la, void *buf, uint64_t len);
 bool x86_debug_write(struct x86_cpu *cpu, uint64_t la, const void *buf, uint64_t len);
-/* Calls @each for every mapped page (level 1: 4 KiB ...) of the present page tables, in order. */
+/* Calls @each for every mapped page (level 1: 4 KiB ...) of the present page tables, in order.
+ * Ends early when the guest's tables have absurdly many entries. */
 void x86_debug_walk(struct x86_cpu *cpu,
                     void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level,
                                  uint64_t flags),

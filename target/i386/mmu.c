@@ -527,19 +527,28 @@ bool x86_debug_translate(struct x86_cpu *cpu, uint64_t la, uint64_t *ret_gpa)
     return true;
 }
 
-static void
-walk_table(struct x86_cpu *cpu, uint64_t table, unsigned level, uint64_t la, uint64_t rights,
-           void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level, uint64_t flags),
-           void *opaque)
+#define DEBUG_WALK_ENTRIES (1u << 26) /* hostile tables may refer to each other in circles */
+
+struct debug_walk {
+    struct x86_cpu *cpu;
+    void (*each)(void *opaque, uint64_t la, uint64_t pte, unsigned level, uint64_t flags);
+    void *opaque;
+    unsigned left; /* entries that may still be looked at */
+};
+
+static void walk_table(struct debug_walk *d, uint64_t table, unsigned level, uint64_t la,
+                       uint64_t rights)
 {
+    struct x86_cpu *cpu = d->cpu;
     bool wide = cpu->cr4 & CR4_PAE;
     unsigned size = wide ? 8 : 4, bits = wide ? 9 : 10, shift = PAGE_BITS + bits * (level - 1);
     unsigned top = walk_levels(cpu), count = 1u << bits;
 
-    for (unsigned n = 0; n < count; n++) {
+    for (unsigned n = 0; n < count && d->left; n++) {
         uint64_t pte = pte_load(cpu, table + (uint64_t)n * size, size);
         uint64_t at = la | (uint64_t)n << shift, both = rights;
 
+        d->left--;
         if (!(pte & PTE_P) || reserved_set(cpu, level, pte, is_leaf(cpu, level, pte), shift)) {
             continue;
         }
@@ -549,10 +558,9 @@ walk_table(struct x86_cpu *cpu, uint64_t table, unsigned level, uint64_t la, uin
         both &= pte | ~(uint64_t)(PTE_W | PTE_U);
         both |= pte & PTE_NX;
         if (is_leaf(cpu, level, pte)) {
-            each(opaque, at, pte, level, both | (pte & (PTE_G | PTE_A | PTE_D)));
+            d->each(d->opaque, at, pte, level, both | (pte & (PTE_G | PTE_A | PTE_D)));
         } else {
-            walk_table(cpu, pte & (wide ? PTE_ADDR : 0xfffff000), level - 1, at, both, each,
-                       opaque);
+            walk_table(d, pte & (wide ? PTE_ADDR : 0xfffff000), level - 1, at, both);
         }
     }
 }
@@ -562,6 +570,7 @@ void x86_debug_walk(struct x86_cpu *cpu,
                                  uint64_t flags),
                     void *opaque)
 {
+    struct debug_walk d = {cpu, each, opaque, DEBUG_WALK_ENTRIES};
     unsigned level = walk_levels(cpu);
     uint64_t rights = PTE_P | PTE_W | PTE_U;
 
@@ -571,12 +580,10 @@ void x86_debug_walk(struct x86_cpu *cpu,
     if (level == 3) {
         for (unsigned n = 0; n < 4; n++) {
             if (cpu->pdpte[n] & PTE_P) {
-                walk_table(cpu, cpu->pdpte[n] & PTE_ADDR, 2, (uint64_t)n << 30, rights, each,
-                           opaque);
+                walk_table(&d, cpu->pdpte[n] & PTE_ADDR, 2, (uint64_t)n << 30, rights);
             }
         }
         return;
     }
-    walk_table(cpu, cpu->cr3 & (level == 2 ? 0xfffff000 : PTE_ADDR), level, 0, rights, each,
-               opaque);
+    walk_table(&d, cpu->cr3 & (level == 2 ? 0xfffff000 : PTE_ADDR), level, 0, rights);
 }
