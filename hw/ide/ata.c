@@ -644,8 +644,9 @@ static bool ata_check_loaded(struct ide_device *d, GError **error)
     if (a->lba > d->sectors || a->left > d->sectors - a->lba || (!d->dma && !d->block_size)) {
         return fail(error, "sectors out of range");
     }
-    if (d->phase == PHASE_HOST && d->host_op != HOST_FLUSH &&
-        (!d->host_len || d->host_len % IDE_SECTOR || d->host_len / IDE_SECTOR > a->left ||
+    if (d->phase == PHASE_HOST &&
+        (d->host_op != (d->then == THEN_WRITE ? HOST_WRITE : HOST_READ) || !d->host_len ||
+         d->host_len % IDE_SECTOR || d->host_len / IDE_SECTOR > a->left ||
          d->buf_len != d->host_len)) {
         return fail(error, "request out of range");
     }
