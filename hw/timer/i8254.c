@@ -304,6 +304,16 @@ static void edge_due(void *opaque)
     program_timer(pit);
 }
 
+/* An edge that is due comes before what the guest writes, even if the main loop is late. */
+static void catch_up(struct i8254 *pit)
+{
+    int64_t due = timer_deadline_ns(&pit->timer);
+
+    if (due >= 0 && due <= clock_now_ns(&pit->isa.dev.machine->clock_virtual)) {
+        edge_due(pit);
+    }
+}
+
 /* Channel 0 was programmed or gated anew: the line follows its output. */
 static void channel_changed(struct i8254 *pit, struct pit_channel *c, uint64_t now)
 {
@@ -448,6 +458,7 @@ static void control_write(struct device *dev, uint64_t val)
         read_back(pit, (uint8_t)val);
         return;
     }
+    catch_up(pit);
     c = &pit->ch[which];
     advance(pit, c, now);
     if (access == ACCESS_LATCH) {
@@ -470,6 +481,7 @@ static void counter_write(struct device *dev, unsigned which, uint64_t val)
     struct pit_channel *c = &pit->ch[which];
     uint8_t byte = (uint8_t)val;
 
+    catch_up(pit);
     switch (c->access) {
     case ACCESS_LOW:
         new_count(pit, c, byte);
