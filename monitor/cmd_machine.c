@@ -46,6 +46,7 @@ static void run_quit(struct monitor *mon, const struct hmp_args *args)
     struct machine *m = monitor_machine(mon);
 
     (void)args;
+    monitor_end(mon);
     m->life->quit(m, 0);
 }
 

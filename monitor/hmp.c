@@ -30,7 +30,8 @@ struct monitor {
     struct readline *rl; /* NULL: output is collected for monitor_run_line() */
     unsigned cpu;
     GString *out;
-    bool cut; /* output was too long */
+    bool cut;    /* output was too long */
+    bool ending; /* the process is about to end */
     bool on_mux;
     bool focused;       /* on a mux: has the input */
     bool greeting_owed; /* on a mux: the peer has not seen it yet */
@@ -349,6 +350,11 @@ const GPtrArray *monitor_history(const struct monitor *mon)
     return mon->rl ? readline_history(mon->rl) : NULL;
 }
 
+void monitor_end(struct monitor *mon)
+{
+    mon->ending = true;
+}
+
 static void later_run(struct later *l)
 {
     struct monitor *mon = l->mon;
@@ -394,7 +400,9 @@ static void line_entered(void *opaque, const char *line)
         mon->cut = false;
         monitor_printf(mon, "\n(the rest of the output was too long)\n");
     }
-    readline_prompt(mon->rl);
+    if (!mon->ending) {
+        readline_prompt(mon->rl);
+    }
 }
 
 static size_t complete_line(void *opaque, const char *text, GPtrArray *found)
@@ -450,6 +458,7 @@ static void event(void *opaque, enum chardev_event what)
         break;
     case CHARDEV_MUX_IN:
         mon->focused = true;
+        monitor_printf(mon, "\n"); /* the guest may have been in the middle of a line */
         if (mon->greeting_owed) {
             greet(mon);
         } else {

@@ -113,6 +113,8 @@ bool monitor_register(void *opaque, const char *name, uint64_t *ret);
 
 /* Lines that were typed here, oldest first; NULL when there is no line editing. */
 const GPtrArray *monitor_history(const struct monitor *mon);
+/* The process is about to end: no further prompt. */
+void monitor_end(struct monitor *mon);
 /* Calls @fn(@data) in @ms milliseconds; when the monitor goes earlier, then. */
 void monitor_later(struct monitor *mon, unsigned ms, void (*fn)(struct monitor *mon, void *data),
                    void *data);
