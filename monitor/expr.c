@@ -19,9 +19,14 @@ struct expr {
 
 static bool parse_binary(struct expr *e, unsigned min_level, uint64_t *ret);
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static void skip_blanks(struct expr *e)
 {
-    while (*e->p == ' ' || *e->p == '\t') {
+    while (is_blank(*e->p)) {
         e->p++;
     }
 }
@@ -125,8 +130,12 @@ static const struct op ops[] = {
     {"+", 4}, {"-", 4}, {"*", 5}, {"/", 5},  {"%", 5},
 };
 
+/* The operator at e->p, behind an operand. "16 /tmp/x" is a number and then a file's path. */
 static const struct op *peek_op(const struct expr *e)
 {
+    if (*e->p == '/' && is_blank(e->p[-1]) && !is_blank(e->p[1])) {
+        return NULL;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
         if (strncmp(e->p, ops[i].text, strlen(ops[i].text)) == 0) {
             return &ops[i];

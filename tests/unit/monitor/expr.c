@@ -70,6 +70,9 @@ static void test_stops_where_the_expression_ends(void)
 {
     g_assert_cmpint(eval("1 + 2 3", "3"), ==, 3);
     g_assert_cmpint(eval("0x70 file", "file"), ==, 0x70);
+    g_assert_cmpint(eval("16 /tmp/x", "/tmp/x"), ==, 16);
+    g_assert_cmpint(eval("16 / 4", ""), ==, 4);
+    g_assert_cmpint(eval("16/4", ""), ==, 4);
 }
 
 static void test_errors_are_told(void)
