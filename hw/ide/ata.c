@@ -18,8 +18,6 @@
 
 enum {
     CHUNK_SECTORS = IDE_BUF_BYTES / IDE_SECTOR,
-    MAX_MULTIPLE = 16,
-    MAX_TRIM_BLOCKS = 64,
     TRIM_ENTRIES = IDE_SECTOR / 8,
     CMD_READ_NATIVE_MAX = 0xf8,
     CMD_READ_NATIVE_MAX_EXT = 0x27,
@@ -255,7 +253,7 @@ static void data_set_management(struct ide_device *d)
     uint32_t blocks = (uint32_t)d->hob_nsector << 8 | d->nsector;
 
     if (d->feature != 1 || !block_can_discard(d->drive->block) || !d->channel->ops || !blocks ||
-        blocks > MAX_TRIM_BLOCKS) {
+        blocks > IDE_MAX_TRIM_BLOCKS) {
         ide_abort(d);
         return;
     }
@@ -443,7 +441,7 @@ static void initialize_parameters(struct ide_device *d)
 
 static void set_multiple(struct ide_device *d)
 {
-    if (d->nsector > MAX_MULTIPLE || (d->nsector && !is_power_of_2(d->nsector))) {
+    if (d->nsector > IDE_MAX_MULTIPLE || (d->nsector && !is_power_of_2(d->nsector))) {
         ide_abort(d);
         return;
     }
@@ -561,55 +559,55 @@ static void set_features(struct ide_device *d)
 }
 
 static const struct ide_command ata_commands[256] = {
-    [0x00] = {ide_nop},
-    [0x06] = {data_set_management},
-    [0x10 ... 0x1f] = {recalibrate},
-    [0x20] = {read_sectors},
-    [0x21] = {read_sectors},
-    [0x24] = {read_sectors_ext},
-    [0x25] = {read_dma_ext},
-    [0x27] = {read_native_max_ext},
-    [0x29] = {read_multiple_ext},
-    [0x30] = {write_sectors},
-    [0x31] = {write_sectors},
-    [0x34] = {write_sectors_ext},
-    [0x35] = {write_dma_ext},
-    [0x37] = {set_max_ext},
-    [0x39] = {write_multiple_ext},
-    [0x3d] = {write_dma_fua_ext},
-    [0x40] = {verify},
-    [0x41] = {verify},
-    [0x42] = {verify_ext},
-    [0x70 ... 0x7f] = {seek},
-    [0x90] = {ide_execute_diagnostic},
-    [0x91] = {initialize_parameters},
-    [0x94] = {standby},
-    [0x95] = {idle},
-    [0x96] = {standby},
-    [0x97] = {idle},
-    [0x98] = {ide_check_power},
-    [0x99] = {go_to_sleep},
-    [0xb0] = {ata_smart},
-    [0xc4] = {read_multiple},
-    [0xc5] = {write_multiple},
-    [0xc6] = {set_multiple},
-    [0xc8] = {read_dma},
-    [0xc9] = {read_dma},
-    [0xca] = {write_dma},
-    [0xcb] = {write_dma},
-    [0xce] = {write_multiple_fua_ext},
-    [0xe0] = {standby},
-    [0xe1] = {idle},
-    [0xe2] = {standby},
-    [0xe3] = {idle},
-    [0xe5] = {ide_check_power},
-    [0xe6] = {go_to_sleep},
-    [0xe7] = {start_flush},
-    [0xea] = {start_flush},
-    [0xec] = {ata_identify},
-    [0xef] = {set_features},
-    [0xf8] = {read_native_max},
-    [0xf9] = {set_max},
+    [0x00] = {.run = ide_nop},
+    [0x06] = {.run = data_set_management},
+    [0x10 ... 0x1f] = {.run = recalibrate},
+    [0x20] = {.run = read_sectors},
+    [0x21] = {.run = read_sectors},
+    [0x24] = {.run = read_sectors_ext},
+    [0x25] = {.run = read_dma_ext},
+    [0x27] = {.run = read_native_max_ext},
+    [0x29] = {.run = read_multiple_ext},
+    [0x30] = {.run = write_sectors},
+    [0x31] = {.run = write_sectors},
+    [0x34] = {.run = write_sectors_ext},
+    [0x35] = {.run = write_dma_ext},
+    [0x37] = {.run = set_max_ext},
+    [0x39] = {.run = write_multiple_ext},
+    [0x3d] = {.run = write_dma_fua_ext},
+    [0x40] = {.run = verify},
+    [0x41] = {.run = verify},
+    [0x42] = {.run = verify_ext},
+    [0x70 ... 0x7f] = {.run = seek},
+    [0x90] = {.run = ide_execute_diagnostic},
+    [0x91] = {.run = initialize_parameters},
+    [0x94] = {.run = standby},
+    [0x95] = {.run = idle},
+    [0x96] = {.run = standby},
+    [0x97] = {.run = idle},
+    [0x98] = {.run = ide_check_power},
+    [0x99] = {.run = go_to_sleep},
+    [0xb0] = {.run = ata_smart},
+    [0xc4] = {.run = read_multiple},
+    [0xc5] = {.run = write_multiple},
+    [0xc6] = {.run = set_multiple},
+    [0xc8] = {.run = read_dma},
+    [0xc9] = {.run = read_dma},
+    [0xca] = {.run = write_dma},
+    [0xcb] = {.run = write_dma},
+    [0xce] = {.run = write_multiple_fua_ext},
+    [0xe0] = {.run = standby},
+    [0xe1] = {.run = idle},
+    [0xe2] = {.run = standby},
+    [0xe3] = {.run = idle},
+    [0xe5] = {.run = ide_check_power},
+    [0xe6] = {.run = go_to_sleep},
+    [0xe7] = {.run = start_flush},
+    [0xea] = {.run = start_flush},
+    [0xec] = {.run = ata_identify},
+    [0xef] = {.run = set_features},
+    [0xf8] = {.run = read_native_max},
+    [0xf9] = {.run = set_max},
 };
 
 static void ata_power_on(struct ide_device *d)
@@ -618,7 +616,7 @@ static void ata_power_on(struct ide_device *d)
 
     a->heads = (uint8_t)d->heads;
     a->spt = (uint8_t)d->secs;
-    a->multiple = MAX_MULTIPLE;
+    a->multiple = IDE_MAX_MULTIPLE;
     a->max_lba = a->boot_max_lba;
     a->write_cache = d->write_cache == ON ||
                      (d->write_cache == AUTO && !block_is_write_through(d->drive->block));
@@ -631,9 +629,9 @@ static bool ata_check_loaded(struct ide_device *d, GError **error)
 {
     const struct ata_state *a = &d->ata;
 
-    if (!a->heads || a->heads > 16 || !a->spt || a->multiple > MAX_MULTIPLE ||
+    if (!a->heads || a->heads > 16 || !a->spt || a->multiple > IDE_MAX_MULTIPLE ||
         a->max_lba > d->sectors || !a->max_lba || a->boot_max_lba > d->sectors ||
-        !a->boot_max_lba || a->left > 65536 || a->trim_pos > MAX_TRIM_BLOCKS * TRIM_ENTRIES ||
+        !a->boot_max_lba || a->left > 65536 || a->trim_pos > IDE_MAX_TRIM_BLOCKS * TRIM_ENTRIES ||
         a->self_tests > IDE_SELF_TESTS || a->self_test_next >= IDE_SELF_TESTS) {
         return fail(error, "values out of range");
     }

@@ -9,11 +9,6 @@
 #include "util/bytes.h"
 #include <string.h>
 
-enum {
-    MAX_MULTIPLE = 16,
-    MAX_TRIM_BLOCKS = 64,
-};
-
 static void put_dword(uint8_t *id, unsigned word, uint32_t val)
 {
     store_le32(id + 2 * word, val);
@@ -86,7 +81,7 @@ void ata_identify(struct ide_device *d)
     ide_put_string(id + 20, d->serial, 20);
     ide_put_string(id + 46, d->version, 8);
     ide_put_string(id + 54, d->model, 40);
-    ide_put_word(id, 47, 0x8000 | MAX_MULTIPLE);
+    ide_put_word(id, 47, 0x8000 | IDE_MAX_MULTIPLE);
     ide_put_word(id, 49, 1 << 13 | 1 << 11 | 1 << 9 | 1 << 8); /* timers, IORDY, LBA, DMA */
     ide_put_word(id, 50, 1 << 14);
     ide_put_word(id, 51, 0x0200);
@@ -100,7 +95,7 @@ void ata_identify(struct ide_device *d)
         put_wwn(d, id);
     }
     if (block_can_discard(d->drive->block)) {
-        ide_put_word(id, 105, MAX_TRIM_BLOCKS);
+        ide_put_word(id, 105, IDE_MAX_TRIM_BLOCKS);
         ide_put_word(id, 169, 1);
     }
     ide_put_word(id, 217, d->rotation_rate);

@@ -518,12 +518,12 @@ static void set_features(struct ide_device *d)
 }
 
 static const struct ide_command atapi_commands[256] = {
-    [0x00] = {ide_nop},         [0x08] = {device_reset_command, .anytime = true},
-    [0x20] = {not_a_disk},      [0x90] = {ide_execute_diagnostic},
-    [0xa0] = {packet},          [0xa1] = {identify_packet},
-    [0xe0] = {standby},         [0xe1] = {idle},
-    [0xe5] = {ide_check_power}, [0xe6] = {go_to_sleep},
-    [0xec] = {not_a_disk},      [0xef] = {set_features},
+    [0x00] = {.run = ide_nop},         [0x08] = {.run = device_reset_command, .anytime = true},
+    [0x20] = {.run = not_a_disk},      [0x90] = {.run = ide_execute_diagnostic},
+    [0xa0] = {.run = packet},          [0xa1] = {.run = identify_packet},
+    [0xe0] = {.run = standby},         [0xe1] = {.run = idle},
+    [0xe5] = {.run = ide_check_power}, [0xe6] = {.run = go_to_sleep},
+    [0xec] = {.run = not_a_disk},      [0xef] = {.run = set_features},
 };
 
 static void atapi_power_on(struct ide_device *d)

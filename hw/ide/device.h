@@ -16,6 +16,8 @@
 enum {
     IDE_SECTOR = 512,
     IDE_BUF_BYTES = 256 * 1024, /* a multiple of every sector size and of 16 sectors */
+    IDE_MAX_MULTIPLE = 16,      /* sectors per DRQ block */
+    IDE_MAX_TRIM_BLOCKS = 64,   /* sectors of one TRIM list */
     IDE_CDB_BYTES = 12,
     IDE_CD_BLOCK = 2048,
     IDE_CD_FRAME = 2352,

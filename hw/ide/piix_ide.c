@@ -206,7 +206,7 @@ static bool piix_ide_realize(struct device *dev, GError **error)
     return pci_add_bar(&p->pci, BMDMA_BAR, PCI_BAR_IO, &p->bmdma_region, error);
 }
 
-/* Also undoes a half-done realize; everything here is fine with a zeroed port. */
+/* Also undoes a half-done realize. */
 static void piix_ide_unrealize(struct device *dev)
 {
     struct piix_ide *p = from_dev(dev);
@@ -223,9 +223,6 @@ static void piix_ide_reset(struct device *dev)
 {
     struct piix_ide *p = from_dev(dev);
 
-    for (unsigned offset = CONFIG_IDETIM; offset <= CONFIG_SIDETIM; offset++) {
-        p->pci.config[offset] = 0;
-    }
     for (unsigned i = 0; i < CHANNELS; i++) {
         bmdma_reset(&p->ports[i].bmdma);
         ide_channel_reset(&p->ports[i].channel);

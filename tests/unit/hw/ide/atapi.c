@@ -4,8 +4,6 @@
  */
 #include "tests/unit/hw/ide/rig.h"
 
-#include "hw/ide/device.h"
-
 enum { IMAGE_BYTES = 600 * 2048 };
 
 static void setup(struct rig *r, gconstpointer options)
