@@ -5,7 +5,8 @@
  * AT Attachment with Packet Interface - 6 (INCITS 361), clauses 7 (registers) and 9 (protocols).
  * Each unit has registers of its own; writes to the command block reach both, reads come from the
  * selected one. Where nobody is: a channel without units floats, with data bit 7 pulled down
- * (0x7f: not busy, nothing there); unit 1 missing beside unit 0 gives status 0 (clause 9.16.1).
+ * (0x7f: not busy, nothing there); unit 1 missing beside unit 0 gives status 0 (clause 9.16.1), and
+ * beside a CD drive all registers are 0.
  *
  * A unit whose host request is in flight when a reset comes stays busy until it has ended, as a
  * drive may for 31 seconds.
@@ -389,6 +390,9 @@ static uint8_t read_absent(const struct ide_channel *ch, unsigned reg)
 
     if (ch->select == 0 || !other) {
         return FLOATING;
+    }
+    if (other->kind == &ide_kind_atapi) {
+        return 0; /* drivers would take its signature for a second drive */
     }
     return reg == REG_STATUS ? 0 : read_unit(other, reg, ch->control & CONTROL_HOB);
 }
