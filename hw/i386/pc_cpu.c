@@ -98,6 +98,7 @@ static bool init_cpu(struct pc_machine *pc, unsigned index, const struct x86_acc
         return false;
     }
     x86_cpu_features_changed(x);
+    cpu->x86.vcpu.cpu = x;
     cpu->x86.vcpu.machine = m;
     cpu->x86.vcpu.target = &target;
     cpu->x86.vcpu.accel = m->accel;
