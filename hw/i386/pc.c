@@ -162,8 +162,8 @@ static bool pc_ready(struct machine *m, GError **error)
 {
     struct pc_machine *pc = pc_of(m);
 
-    return pc_init_fw_cfg(pc, error) && fw_cfg_add_options(m, error) && smbios_init(pc, error) &&
-           acpi_init(pc, error) && boot_init(pc, error) && pc_init_bootorder(pc, error) &&
+    return smbios_init(pc, error) && pc_init_fw_cfg(pc, error) && fw_cfg_add_options(m, error) &&
+           boot_init(pc, error) && acpi_init(pc, error) && pc_init_bootorder(pc, error) &&
            pc_start_cpus(pc, error);
 }
 

@@ -82,6 +82,7 @@ struct pc_machine {
     /* Direct boot: puts the kernel into memory and the CPU at its entry. NULL: firmware runs. */
     void (*boot_reset)(struct pc_machine *pc);
     struct pc_boot *boot;
+    bool boot_rom; /* firmware boots the kernel through our option ROM */
     struct acpi_build *acpi_tables;
     struct smbios *smbios;
 };

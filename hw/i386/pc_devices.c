@@ -8,6 +8,7 @@
 #include "hw/audio/pcspk.h"
 #include "hw/core/bootindex.h"
 #include "hw/core/firmware.h"
+#include "hw/i386/boot.h"
 #include "hw/i386/piix4_pm.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
@@ -323,6 +324,9 @@ bool pc_init_bootorder(struct pc_machine *pc, GError **error)
     const GPtrArray *list = bootindex_list(&pc->m);
     g_autoptr(GString) text = g_string_new(NULL);
 
+    if (pc->boot_rom) {
+        g_string_append(text, "/rom@" LINUXBOOT_ROM_FILE "\n");
+    }
     for (guint i = 0; i < list->len; i++) {
         append_boot_path(text, pc, list->pdata[i]);
         g_string_append_c(text, '\n');
