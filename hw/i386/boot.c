@@ -110,7 +110,8 @@ bool boot_file_read(const struct boot_file *f, uint64_t offset, void *buf, uint6
 bool boot_check_range(struct pc_machine *pc, const char *what, uint64_t gpa, uint64_t len,
                       GError **error)
 {
-    bool low = gpa + len <= BOOT_EBDA, high = gpa >= MiB && gpa + len <= pc->boot->ram_end;
+    bool low = gpa >= BOOT_FREE_LOW && gpa + len <= BOOT_EBDA;
+    bool high = gpa >= MiB && gpa + len <= pc->boot->ram_end;
 
     if (gpa + len < gpa || !(low || high)) {
         return fail(error,

@@ -21,7 +21,8 @@ enum boot_layout {
     BOOT_INFO_SIZE = 0x10000,
     BOOT_CMDLINE = 0x20000,
     BOOT_CMDLINE_MAX = 0x10000,
-    BOOT_EBDA = 0x9fc00, /* where RAM ends for the guest */
+    BOOT_FREE_LOW = 0x30000, /* from here to the next a kernel may have it */
+    BOOT_EBDA = 0x9fc00,     /* where RAM ends for the guest */
     BOOT_RSDP = 0xf0000,
     BOOT_SMBIOS = 0xf0040,
 };
