@@ -110,13 +110,14 @@ size_t char_frontend_write(struct char_frontend *fe, const void *buf, size_t len
     if (!chr || !len) {
         return len;
     }
-    if (chr->driver->mux) {
-        return chr->driver->mux->write(chr, fe, buf, len);
+    if (chr->driver->mux) { /* the log is its back-end's */
+        n = chr->driver->mux->write(chr, fe, buf, len);
+    } else {
+        n = chr->driver->write(chr, buf, len);
+        write_log(chr, buf, n);
     }
-    n = chr->driver->write(chr, buf, len);
     if (n) {
         chr->stuck = false;
-        write_log(chr, buf, n);
     }
     return n;
 }
