@@ -3,16 +3,17 @@
  * The human monitor: an instance on a character device, dispatch of commands, help.
  *
  * Output goes to a buffer and from there to the character device as fast as its peer takes it;
- * while some is left, no further input is taken. So one command's output is the most that waits,
- * and that is cut at OUTPUT_MAX.
+ * while some is left, no further input is taken. So the output of the commands in one INPUT_CHUNK
+ * is the most that waits, and that is cut at OUTPUT_MAX.
  */
 #include "monitor/hmp.h"
 
 #include "monitor/readline.h"
 #include <string.h>
 
-#define OUTPUT_MAX (16 * MiB)
-#define PROMPT     "(vitro) "
+#define OUTPUT_MAX  (16 * MiB)
+#define INPUT_CHUNK 256 /* answered in one write: many small ones are slow on TCP */
+#define PROMPT      "(vitro) "
 
 LINKER_SET_DECLARE(hmp_commands, struct hmp_command);
 LINKER_SET_DECLARE(hmp_infos, struct hmp_command);
@@ -429,7 +430,7 @@ static size_t can_receive(void *opaque)
 {
     struct monitor *mon = opaque;
 
-    return mon->out->len ? 0 : 1; /* a line may produce much output: look again after each byte */
+    return mon->out->len ? 0 : INPUT_CHUNK;
 }
 
 static void receive(void *opaque, const uint8_t *buf, size_t len)
