@@ -331,7 +331,6 @@ static void add_pci(struct pc_machine *pc, struct aml *a)
     aml_name_int(a, "_ADR", 0);
     aml_name_int(a, "_UID", 0);
     add_windows(pc, a);
-    add_routing(a);
     aml_device(a, "ISA");
     aml_name_int(a, "_ADR", 0x10000);
     for (unsigned i = 0; i < ARRAY_SIZE(isa_nodes); i++) {
@@ -411,6 +410,9 @@ void acpi_add_dsdt(struct pc_machine *pc, struct acpi_build *b)
     aml_scope(&a, "\\_SB");
     add_pci(pc, &a);
     add_links(&a);
+    aml_scope(&a, "PCI0"); /* behind the links: not all interpreters look ahead */
+    add_routing(&a);
+    aml_end(&a);
     if (pc->hpet) {
         add_hpet_device(&a);
     }
