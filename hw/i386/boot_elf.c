@@ -183,7 +183,7 @@ bool boot_elf_load(struct pc_machine *pc, const struct boot_file *f, bool only_l
     }
     ret->entry = h.entry;
     for (unsigned i = 0; i < h.phnum; i++) {
-        struct segment s;
+        struct segment s = {0};
 
         if (!read_segment(f, &h, i, &s, error)) {
             return false;

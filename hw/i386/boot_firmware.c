@@ -47,7 +47,7 @@ static bool add_rom(struct pc_machine *pc, GError **error)
     g_autofree uint8_t *rom = g_memdup2(linuxboot_rom, len);
     uint16_t pnp = load_le16(rom + PNP_POINTER);
 
-    g_assert(load_le16(rom) == ROM_SIGNATURE && pnp + PNP_SIZE <= len);
+    g_assert(load_le16(rom) == ROM_SIGNATURE && (size_t)pnp + PNP_SIZE <= len);
     rom[pnp + PNP_SUM] = (uint8_t)-sum(rom + pnp, PNP_SIZE);
     rom[len - 1] = (uint8_t)-sum(rom, len);
     return fw_cfg_add_file(&pc->m, LINUXBOOT_ROM_FILE, rom, len, error);
@@ -87,7 +87,7 @@ static bool add_initrd(struct pc_machine *pc, const struct linux_image *k, uint8
     gpa = end > len ? align_down(end - len, RAM_PAGE_SIZE) : 0;
     if (gpa < kernel_end) {
         return fail(error,
-                    "initrd '%s' (%zu KiB) does not fit into memory beside the kernel; give"
+                    "initrd '%s' (%llu KiB) does not fit into memory beside the kernel; give"
                     " the machine more with -m",
                     m->boot.initrd, len / KiB);
     }
