@@ -112,7 +112,8 @@ void region_init_rom(struct region *r, struct ram_block *ram, const struct regio
                      void *opaque, const char *name);
 void region_init_alias(struct region *r, const char *name, struct region *target, uint64_t offset,
                        uint64_t size);
-/* Leaves its container and waits until no reader uses @r. NULL-safe on a zeroed region. */
+/* Leaves its container and waits until no reader uses @r; the address space's lock, if held, is
+ * free while it waits. Nothing on a zeroed region. */
 void region_fini(struct region *r);
 
 /* Puts @child into @parent at @addr. A child may lie partly outside; that part is not seen. */

@@ -52,14 +52,38 @@ void region_init_alias(struct region *r, const char *name, struct region *target
     target->aliases = g_slist_prepend(target->aliases, r);
 }
 
+/* The lock of the address space that shows @r, when this thread holds it. */
+static struct lock *lock_of_space(const struct region *r)
+{
+    struct address_space *as;
+
+    while (r->parent) {
+        r = r->parent;
+    }
+    if (!r->spaces) {
+        return NULL;
+    }
+    as = r->spaces->data;
+    return as->lock && lock_held(as->lock) ? as->lock : NULL;
+}
+
 void region_fini(struct region *r)
 {
     if (!r->name) {
         return;
     }
     if (r->parent) {
+        struct lock *l = lock_of_space(r);
+
         region_remove(r);
+        /* A reader may be inside its section waiting for the very lock that we hold. */
+        if (l) {
+            lock_release(l);
+        }
         rcu_synchronize();
+        if (l) {
+            lock_acquire(l);
+        }
     }
     if (r->kind == REGION_ALIAS) {
         r->alias->aliases = g_slist_remove(r->alias->aliases, r);

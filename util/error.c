@@ -29,7 +29,7 @@ static void set_error(GError **error, enum error_code code, const char *suffix, 
                 suffix ? suffix : "");
 }
 
-bool fail(GError **error, const char *fmt, ...)
+bool(fail)(GError **error, const char *fmt, ...)
 {
     va_list ap;
 
@@ -39,7 +39,7 @@ bool fail(GError **error, const char *fmt, ...)
     return false;
 }
 
-bool fail_errno(GError **error, const char *fmt, ...)
+bool(fail_errno)(GError **error, const char *fmt, ...)
 {
     const char *reason = g_strerror(errno);
     va_list ap;
@@ -50,7 +50,7 @@ bool fail_errno(GError **error, const char *fmt, ...)
     return false;
 }
 
-bool fail_code(GError **error, enum error_code code, const char *fmt, ...)
+bool(fail_code)(GError **error, enum error_code code, const char *fmt, ...)
 {
     va_list ap;
 

@@ -28,6 +28,16 @@ bool fail_errno(GError **error, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* As fail(), with a code of enum error_code, for callers that tell them apart. */
 bool fail_code(GError **error, enum error_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* All three always return false. Told so, compilers know which variables a success has set. */
+static inline bool always_false(bool result)
+{
+    (void)result;
+    return false;
+}
+#define fail(...)       always_false(fail(__VA_ARGS__))
+#define fail_errno(...) always_false(fail_errno(__VA_ARGS__))
+#define fail_code(...)  always_false(fail_code(__VA_ARGS__))
+
 /*
  * The entry of the NULL-terminated list @names that the user most likely meant by @typed, or NULL
  * when none is close. For "did you mean" in errors.
