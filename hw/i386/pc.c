@@ -153,7 +153,7 @@ static bool pc_init(struct machine *m, GError **error)
     apic_bus_init(&pc->apics, m, &m->memory_root, &pc_apic_cpu_ops, m->smp.max_cpus);
     /* Devices go in the reverse order: what others' lines lead to comes first. */
     return pc_init_memory(pc, error) && fw_cfg_create(m, error) && pc->irqchip->create(pc, error) &&
-           init_buses(pc, error) && pc->irqchip->create_isa(pc, error) &&
+           pc_init_hpet(pc, error) && init_buses(pc, error) && pc->irqchip->create_isa(pc, error) &&
            pc_load_firmware(pc, error) && init_pm(pc, error) && pc_init_cpus(pc, error) &&
            pc_init_devices(pc, error);
 }
