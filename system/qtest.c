@@ -214,10 +214,29 @@ static void intercepted_set(void *opaque, int n, int level)
     i->before.set(i->before.opaque, i->before.n, level);
 }
 
+/* The first device below @obj whose type has this name, or NULL. */
+static struct device *device_of_type(struct machine *m, struct object *obj, const char *type)
+{
+    struct device *dev = NULL;
+
+    if (strcmp(obj->type_name, type) == 0) {
+        g_autofree char *path = object_path(obj);
+
+        dev = device_find(m, path);
+    }
+    for (guint i = 0; !dev && obj->children && i < obj->children->len; i++) {
+        dev = device_of_type(m, g_ptr_array_index(obj->children, i), type);
+    }
+    return dev;
+}
+
 static struct device *device_with_irqs(struct qtest *q, const char *path)
 {
     struct device *dev = device_find(q->machine, path);
 
+    if (!dev) {
+        dev = device_of_type(q->machine, &q->machine->obj, path);
+    }
     if (!dev) {
         reply(q, "FAIL there is no device '%s'\n", path);
     } else if (!dev->irqs_in_count) {

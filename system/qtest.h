@@ -15,6 +15,8 @@
  *   set_irq_in PATH NAME N LEVEL        OK
  *   endianness                          OK little
  *
+ * PATH is a device's path or id, or the name of its type when the machine has one of it.
+ *
  * Anything else: FAIL reason.
  */
 #ifndef VITRO_SYSTEM_QTEST_H
