@@ -46,6 +46,11 @@ void vga_dispi_check(struct vga *v)
     uint16_t *r = v->dispi;
     uint32_t stride, lines;
 
+    r[DISPI_ID] = CLAMP(r[DISPI_ID], ID_FIRST, ID_LAST);
+    r[DISPI_MEMORY_64K] = (uint16_t)(v->vram_bytes >> 16);
+    if (!vga_dispi_on(v)) {
+        return; /* the rest means nothing before it is switched on, and is checked then */
+    }
     if (!known_bpp(r[DISPI_BPP])) {
         r[DISPI_BPP] = 8;
     }
@@ -62,8 +67,6 @@ void vga_dispi_check(struct vga *v)
     r[DISPI_X_OFFSET] = MIN(r[DISPI_X_OFFSET], r[DISPI_VIRT_WIDTH] - r[DISPI_XRES]);
     r[DISPI_Y_OFFSET] = (uint16_t)MIN((uint32_t)r[DISPI_Y_OFFSET], lines - r[DISPI_YRES]);
     r[DISPI_BANK] &= (v->vram_bytes >> 16) - 1;
-    r[DISPI_ID] = CLAMP(r[DISPI_ID], ID_FIRST, ID_LAST);
-    r[DISPI_MEMORY_64K] = (uint16_t)(v->vram_bytes >> 16);
 }
 
 static void switch_on(struct vga *v, uint16_t val)

@@ -381,6 +381,21 @@ static void test_locked_configuration_survives_reset(struct fixture *f, gconstpo
     g_assert_cmphex(f->result[9], ==, 0x20);
 }
 
+static void test_state_survives_saving(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    seek(f, 3);
+    dma(f, true, SECTOR);
+    COMMAND(f, READ, 0x04, 3, 1); /* half a command */
+    bare_reload(f->fdc);
+    COMMAND(f, 5, 2, PER_TRACK, 0x1b, 0xff);
+    bare_reload(f->fdc); /* and one that is executed */
+    wait_irq(f);
+    bare_reload(f->fdc); /* and results that wait */
+    check_result(f, 0x00, 0x00);
+    check_sectors(f, (3 * 2 + 1) * PER_TRACK + 4, 1);
+}
+
 #define ADD(name) g_test_add("/fdc/" #name, struct fixture, NULL, setup, test_##name, teardown)
 
 int main(int argc, char **argv)
@@ -399,5 +414,6 @@ int main(int argc, char **argv)
     ADD(reset_forgets_a_request_in_flight);
     ADD(disk_change_until_a_step);
     ADD(locked_configuration_survives_reset);
+    ADD(state_survives_saving);
     return g_test_run();
 }

@@ -234,6 +234,25 @@ static void test_output_reaches_the_backend(struct fixture *f, gconstpointer dat
     g_unlink(path);
 }
 
+static void test_state_survives_saving(struct fixture *f, gconstpointer data)
+{
+    struct device *dev = isa_create(&f->box.isa, "isa-serial", NULL, "index", "1", NULL);
+
+    (void)data;
+    g_assert_nonnull(dev);
+    out(f, 0x2fa, 0x81); /* FIFOs, eight bytes */
+    out(f, 0x2f9, 0x01);
+    out(f, 0x2fc, 0x10);
+    out(f, 0x2f8, 'a');
+    out(f, 0x2f8, 'b');
+    bare_reload(dev);
+    g_assert_cmphex(in(f, 0x2fa), ==, 0xc1);
+    bare_step(&f->box, NS_PER_SEC);
+    g_assert_cmphex(in(f, 0x2fa), ==, 0xcc); /* the time-out was saved too */
+    g_assert_cmphex(in(f, 0x2f8), ==, 'a');
+    g_assert_cmphex(in(f, 0x2f8), ==, 'b');
+}
+
 static void test_unknown_chardev_is_named(struct fixture *f, gconstpointer data)
 {
     g_autoptr(GError) err = NULL;
@@ -258,6 +277,7 @@ int main(int argc, char **argv)
     ADD(overrun_is_a_line_status_interrupt);
     ADD(break_is_a_zero_with_an_error);
     ADD(output_reaches_the_backend);
+    ADD(state_survives_saving);
     ADD(unknown_chardev_is_named);
     return g_test_run();
 }

@@ -13,6 +13,7 @@ enum { COLS = 80, ROWS = 25 };
 
 struct fixture {
     struct bare box;
+    struct device *dev;
     struct console *console;
     struct console_listener listener;
     int x0, y0, x1, y1; /* of all damage since forget() */
@@ -38,7 +39,8 @@ static void setup(struct fixture *f, gconstpointer data)
 {
     (void)data;
     bare_init(&f->box);
-    g_assert_nonnull(isa_create(&f->box.isa, "isa-vga", NULL, NULL));
+    f->dev = isa_create(&f->box.isa, "isa-vga", NULL, NULL);
+    g_assert_nonnull(f->dev);
     machine_reset(f->box.m);
     f->console = consoles_get(machine_consoles(f->box.m), 0);
     g_assert_nonnull(f->console);
@@ -334,6 +336,22 @@ static void test_modes_are_cut_to_the_memory(struct fixture *f, gconstpointer da
     g_assert_cmpuint(console_height(f->console) * 16000ULL * 4, <=, 8 * MiB);
 }
 
+static void test_state_survives_saving(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    text_mode(f);
+    put_char(f, 1, 2, 'H', 0x17);
+    put_glyph(f, 'H', 0, 0x81);
+    bare_reload(f->dev);
+    console_update(f->console);
+    g_assert_cmpuint(console_width(f->console), ==, 720);
+    g_assert_cmphex(pixel(f, 18, 16), ==, 0xaaaaaa);
+    linear_mode(f, 800, 600, 32);
+    bare_reload(f->dev);
+    console_update(f->console);
+    g_assert_cmpuint(console_width(f->console), ==, 800);
+}
+
 #define ADD(name) g_test_add("/vga/" #name, struct fixture, NULL, setup, test_##name, teardown)
 
 int main(int argc, char **argv)
@@ -350,5 +368,6 @@ int main(int argc, char **argv)
     ADD(linear_picture_is_video_memory);
     ADD(linear_16_bits_is_converted);
     ADD(modes_are_cut_to_the_memory);
+    ADD(state_survives_saving);
     return g_test_run();
 }

@@ -15,6 +15,7 @@ enum { ACK = 0xfa };
 struct fixture {
     struct bare box;
     struct line kbd, aux;
+    struct device *dev;
     struct irq a20;
     int a20_level;
 };
@@ -29,16 +30,14 @@ static void set_a20(void *opaque, int n, int level)
 
 static void setup(struct fixture *f, gconstpointer data)
 {
-    struct device *dev;
-
     (void)data;
     bare_init(&f->box);
     f->box.isa.irqs[1] = line_init(&f->kbd);
     f->box.isa.irqs[12] = line_init(&f->aux);
-    dev = isa_create(&f->box.isa, "i8042", NULL, NULL);
-    g_assert_nonnull(dev);
+    f->dev = isa_create(&f->box.isa, "i8042", NULL, NULL);
+    g_assert_nonnull(f->dev);
     irq_init(&f->a20, set_a20, f, 0);
-    i8042_connect_a20(dev, &f->a20);
+    i8042_connect_a20(f->dev, &f->a20);
     machine_reset(f->box.m);
 }
 
@@ -293,6 +292,24 @@ static void test_mouse_loses_no_movement(struct fixture *f, gconstpointer data)
     g_assert_cmpint(sum, ==, 900);
 }
 
+static void test_state_survives_saving(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_assert_cmphex(mouse(f, 0xf4), ==, ACK);
+    key(f, INPUT_KEY_A, true);
+    key(f, INPUT_KEY_HOME, true);
+    out(f, CMD, 0x60); /* an argument is awaited */
+    bare_reload(f->dev);
+    g_assert_cmpint(f->kbd.level, ==, 1);
+    out(f, DATA, 0x43);
+    g_assert_cmphex(next(f), ==, 0x1e);
+    g_assert_cmphex(next(f), ==, 0xe0);
+    g_assert_cmphex(next(f), ==, 0x47);
+    input_rel_event(machine_input(f->box.m), INPUT_AXIS_X, 1);
+    input_sync(machine_input(f->box.m));
+    g_assert_cmphex(next(f), ==, 0x08);
+}
+
 #define ADD(name) g_test_add("/i8042/" #name, struct fixture, NULL, setup, test_##name, teardown)
 
 int main(int argc, char **argv)
@@ -311,5 +328,6 @@ int main(int argc, char **argv)
     ADD(mouse_wakes_wheel_and_buttons);
     ADD(mouse_packets);
     ADD(mouse_loses_no_movement);
+    ADD(state_survives_saving);
     return g_test_run();
 }

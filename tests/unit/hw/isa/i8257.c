@@ -13,6 +13,7 @@ struct fixture {
     struct bare box;
     struct ram_block *ram;
     struct region region;
+    struct device *dev;
     uint8_t buf[64];
     bool tc;
 };
@@ -26,7 +27,8 @@ static void setup(struct fixture *f, gconstpointer data)
     machine_add_ram(f->box.m, f->ram);
     region_init_ram(&f->region, f->ram, "ram");
     region_add(&f->box.m->memory_root, 0, &f->region, 0);
-    g_assert_nonnull(isa_create(&f->box.isa, "i8257", NULL, NULL));
+    f->dev = isa_create(&f->box.isa, "i8257", NULL, NULL);
+    g_assert_nonnull(f->dev);
     for (size_t i = 0; i < sizeof(f->buf); i++) {
         f->buf[i] = (uint8_t)(i + 1);
     }
@@ -166,6 +168,16 @@ static void test_disabled_controller_moves_nothing(struct fixture *f, gconstpoin
     g_assert_cmpuint(transfer(f, 2, 8, true), ==, 8);
 }
 
+static void test_state_survives_saving(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    program(f, MODE_TO_MEMORY, 0x500, 8);
+    g_assert_cmpuint(transfer(f, 2, 4, true), ==, 4);
+    bare_reload(f->dev);
+    g_assert_cmpuint(transfer(f, 2, 8, true), ==, 4);
+    g_assert_true(f->tc);
+}
+
 #define ADD(name) g_test_add("/i8257/" #name, struct fixture, NULL, setup, test_##name, teardown)
 
 int main(int argc, char **argv)
@@ -179,5 +191,6 @@ int main(int argc, char **argv)
     ADD(address_wraps_in_its_page);
     ADD(words_on_the_second_chip);
     ADD(disabled_controller_moves_nothing);
+    ADD(state_survives_saving);
     return g_test_run();
 }
