@@ -3,16 +3,16 @@
  * Standard VGA on the ISA bus ("isa-vga").
  *
  * The linear video memory is at 0xe0000000, where Bochs VBE drivers look for it on cards without
- * PCI. The video BIOS goes to 0xc0000.
+ * PCI. The firmware finds the video BIOS in the file vgaroms/vgabios-isavga.bin.
  */
 #include "hw/core/firmware.h"
 #include "hw/display/vga.h"
 #include "hw/isa/isa.h"
+#include "hw/misc/fw_cfg.h"
 
 #define LINEAR_ADDR 0xe0000000u
-#define BIOS_ADDR   0xc0000
 #define BIOS_MAX    0x10000
-#define BIOS_FILE   "vgabios.bin"
+#define BIOS_FILE   "vgabios-isavga.bin"
 
 struct vga_isa {
     struct isa_device isa;
@@ -35,7 +35,7 @@ static bool load_bios(struct device *dev, GError **error)
     size_t len;
 
     if (firmware_load(dev->machine, BIOS_FILE, BIOS_MAX, &data, &len, &missing)) {
-        return rom_blob_add(dev->machine, BIOS_FILE, BIOS_ADDR, data, len, error);
+        return fw_cfg_add_file(dev->machine, "vgaroms/" BIOS_FILE, data, len, error);
     }
     if (g_error_matches(missing, vitro_error_quark(), ERROR_NOT_FOUND)) {
         g_error_free(missing);

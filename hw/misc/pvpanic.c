@@ -6,10 +6,10 @@
  *     read   bitmap of the events this host understands
  *     write  the event that has just happened
  *
- * Absent: the ACPI node and the firmware file etc/pvpanic-port; the board adds them, from the
- * property.
+ * Firmware finds the port in the file etc/pvpanic-port. The ACPI node is the board's.
  */
 #include "hw/isa/isa.h"
+#include "hw/misc/fw_cfg.h"
 
 enum { EV_PANICKED = 1, EV_CRASH_LOADED = 2, EV_SHUTDOWN = 4, EV_ALL = 7 };
 
@@ -62,7 +62,8 @@ static bool pvpanic_realize(struct device *dev, GError **error)
     if (p->events & ~EV_ALL) {
         return fail(error, "pvpanic: events=%#x: only bits 0 to 2 exist", p->events);
     }
-    return isa_map(&p->isa, p->ioport, pvpanic_regs, error);
+    return isa_map(&p->isa, p->ioport, pvpanic_regs, error) &&
+           fw_cfg_add_u16(dev->machine, "etc/pvpanic-port", p->ioport, error);
 }
 
 static const struct device_type pvpanic_isa = {
