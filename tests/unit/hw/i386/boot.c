@@ -29,6 +29,7 @@ static void setup(struct fixture *f, gconstpointer data)
     f->pc->boot->chunks = g_array_new(FALSE, FALSE, sizeof(struct boot_chunk));
     f->pc->boot->files = g_array_new(FALSE, FALSE, sizeof(int));
     f->pc->boot->ram_end = RAM_BYTES;
+    f->file.fd = -1;
     f->bytes = g_malloc0(FILE_BYTES);
     f->len = FILE_BYTES;
 }
