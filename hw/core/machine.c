@@ -4,6 +4,8 @@
  */
 #include "hw/core/machine.h"
 
+#include "hw/core/machine_ui.h"
+
 #include "hw/core/info.h"
 #include <string.h>
 
@@ -194,6 +196,7 @@ void machine_free(struct machine *m)
         m->type->fini(m);
     }
     object_free(&m->obj);
+    machine_ui_free(m);
     address_space_fini(&m->memory);
     address_space_fini(&m->io);
     region_fini(&m->memory_root);
