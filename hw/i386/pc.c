@@ -21,7 +21,7 @@
 
 static void apply_a20(struct vcpu *v, void *data)
 {
-    x86_cpu_set_a20(x86_cpu_of(v), data != NULL);
+    x86_cpu_set_a20(x86_vcpu_cpu(v), data != NULL);
 }
 
 /* Port 0x92 and the keyboard controller: whoever wrote last decides. */
@@ -57,7 +57,7 @@ static void smi_set(void *opaque, int n, int level)
 
     (void)n;
     if (level) {
-        x86_cpu_raise_smi(v ? x86_cpu_of(v) : pc_boot_cpu(pc)->x86.cpu);
+        x86_cpu_raise_smi(v ? x86_vcpu_cpu(v) : pc_boot_cpu(pc)->x86.cpu);
     }
 }
 

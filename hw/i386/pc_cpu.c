@@ -8,27 +8,6 @@
 
 LINKER_SET_DECLARE(x86_engines, struct x86_engine);
 
-static bool has_work(struct vcpu *v)
-{
-    return x86_cpu_has_work(x86_cpu_of(v));
-}
-
-static void reset(struct vcpu *v)
-{
-    x86_cpu_reset(x86_cpu_of(v));
-    __atomic_store_n(&v->halted, false, __ATOMIC_RELAXED);
-}
-
-static const struct vcpu_target target = {
-    .has_work = has_work,
-    .reset = reset,
-};
-
-static void kick(struct x86_cpu *cpu)
-{
-    vcpu_kick(cpu->kick_opaque);
-}
-
 uint32_t pc_apic_id(const struct pc_machine *pc, unsigned index)
 {
     return x86_topology_apic_id(&pc->topology, index);
@@ -55,7 +34,7 @@ bool pc_accel_has_smm(struct pc_machine *pc)
 {
     const struct x86_engine *e = engine_of(&pc->m);
 
-    return !e || e->smm;
+    return !e || e->smm(pc->m.accel);
 }
 
 static bool accel_caps(struct machine *m, struct x86_accel_caps *ret, GError **error)
@@ -72,7 +51,7 @@ static bool accel_caps(struct machine *m, struct x86_accel_caps *ret, GError **e
 static void cpu_free(struct pc_cpu *cpu)
 {
     if (cpu) {
-        x86_cpu_free(cpu->x86.cpu);
+        x86_vcpu_fini(&cpu->x86);
         g_free(cpu);
     }
 }
@@ -80,29 +59,19 @@ static void cpu_free(struct pc_cpu *cpu)
 static bool init_cpu(struct pc_machine *pc, unsigned index, const struct x86_accel_caps *caps,
                      GError **error)
 {
-    struct machine *m = &pc->m;
     struct pc_cpu *cpu = g_new0(struct pc_cpu, 1);
-    struct x86_cpu *x = x86_cpu_new(index, pc_apic_id(pc, index));
 
     cpu->pc = pc;
-    cpu->x86.cpu = x;
     g_ptr_array_index(pc->cpus, index) = cpu;
-    x->bsp = index == 0;
-    x->mem = &m->memory;
-    x->smm_mem = pc->have_smm ? &pc->smm_space : NULL;
-    x->io = &m->io;
-    x->clock = &m->clock_virtual;
-    x->kick = kick;
-    x->kick_opaque = &cpu->x86.vcpu;
-    if (!x86_model_apply(x, m->cpu_model, &pc->topology, caps, error)) {
+    x86_vcpu_init(&cpu->x86, &pc->m, index, pc_apic_id(pc, index));
+    cpu->x86.cpu->bsp = index == 0;
+    if (pc->have_smm) {
+        x86_vcpu_set_smm_memory(&cpu->x86, &pc->smm_space);
+    }
+    if (!x86_model_apply(cpu->x86.cpu, pc->m.cpu_model, &pc->topology, caps, error)) {
         return false;
     }
-    x86_cpu_features_changed(x);
-    cpu->x86.vcpu.cpu = x;
-    cpu->x86.vcpu.machine = m;
-    cpu->x86.vcpu.target = &target;
-    cpu->x86.vcpu.accel = m->accel;
-    cpu->x86.vcpu.index = (int)index;
+    x86_cpu_features_changed(cpu->x86.cpu);
     return pc->irqchip->create_cpu(pc, cpu, error);
 }
 
@@ -137,7 +106,7 @@ static void reset_cpus(struct pc_machine *pc)
         struct pc_cpu *cpu = g_ptr_array_index(pc->cpus, i);
 
         if (cpu) {
-            reset(&cpu->x86.vcpu);
+            cpu->x86.vcpu.target->reset(&cpu->x86.vcpu);
             x86_cpu_set_a20(cpu->x86.cpu, pc->a20_passes);
         }
     }

@@ -78,6 +78,7 @@ void x86_vcpu_init(struct x86_vcpu *xv, struct machine *m, unsigned index, uint3
     struct x86_cpu *cpu = x86_cpu_new(index, apic_id);
 
     xv->cpu = cpu;
+    xv->vcpu.cpu = cpu;
     xv->vcpu.machine = m;
     xv->vcpu.target = &x86_target;
     xv->vcpu.accel = m->accel;
