@@ -328,7 +328,6 @@ static void add_pci(struct pc_machine *pc, struct aml *a)
 {
     aml_device(a, "PCI0");
     aml_name_eisa_id(a, "_HID", "PNP0A03");
-    aml_name_int(a, "_ADR", 0);
     aml_name_int(a, "_UID", 0);
     add_windows(pc, a);
     aml_device(a, "ISA");

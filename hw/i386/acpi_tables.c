@@ -22,7 +22,7 @@ enum {
     FADT_WBINVD = 1 << 0,
     FADT_PROC_C1 = 1 << 2,
     FADT_SLP_BUTTON = 1 << 5, /* no fixed sleep button */
-    FADT_RTC_S4 = 1 << 7,
+    FADT_FIX_RTC = 1 << 6,    /* the RTC's alarm does not wake */
     FADT_RESET_REG = 1 << 10,
     RESET_PORT = 0xcf9,
     RESET_VALUE = 6, /* hard reset, now */
@@ -85,7 +85,7 @@ static void put_fixed_hardware(struct pc_machine *pc, struct acpi_build *b, uint
     acpi_put(s, CMOS_CENTURY, 1);
     acpi_put(s, BOOT_ARCH_LEGACY | (pc->i8042 ? BOOT_ARCH_8042 : 0), 2);
     acpi_put(s, 0, 1);
-    acpi_put(s, FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_RTC_S4 | FADT_RESET_REG, 4);
+    acpi_put(s, FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_RESET_REG, 4);
 }
 
 void acpi_add_fadt(struct pc_machine *pc, struct acpi_build *b)
