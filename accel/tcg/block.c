@@ -125,12 +125,12 @@ static uint64_t line_bits(unsigned from, unsigned to)
 /* Tells every vCPU that the code of a page is stale; this thread's own vCPU at once. */
 static void page_stale_locked(struct tcg *t, const uint8_t *host)
 {
-    struct vcpu *self = vcpu_current();
+    const GThread *self = g_thread_self();
 
     for (guint n = 0; n < t->cpus->len; n++) {
         struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
 
-        if (tc->vcpu == self) {
+        if (__atomic_load_n(&tc->thread, __ATOMIC_ACQUIRE) == self) {
             drop_page(tc, host);
             continue;
         }

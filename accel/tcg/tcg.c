@@ -194,9 +194,11 @@ static enum vcpu_exit tcg_run(struct vcpu *v)
     __atomic_store_n(&v->halted, false, __ATOMIC_SEQ_CST);
     x86_attention(tc->cpu);
     tcg_run_begin(tc->tcg);
+    __atomic_store_n(&tc->thread, g_thread_self(), __ATOMIC_RELEASE);
     rcu_read_lock();
     why = loop(tc);
     rcu_read_unlock();
+    __atomic_store_n(&tc->thread, NULL, __ATOMIC_RELEASE);
     tcg_run_end(tc->tcg);
     return why;
 }

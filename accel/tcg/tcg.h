@@ -75,7 +75,7 @@ struct tcg_cpu {
     /* memory of blocks */
     uint8_t *arena;
     size_t arena_used, arena_size;
-    bool leave; /* run() is to return */
+    GThread *thread; /* in tcg_run(), or NULL; atomic */
     /* pages that others wrote to; guarded by lock */
     GMutex lock;
     GArray *stale; /* const uint8_t * */
