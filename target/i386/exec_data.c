@@ -216,7 +216,7 @@ void exec_ENTER(struct x86_cpu *cpu, const struct x86_insn *i)
     from = st;
     mem_probe(cpu, seg_linear(cpu, X86_SS, from.sp & st.mask, 1, /* write= */ true), 1,
               /* write= */ true);
-    gpr_write(cpu, X86_RBP, i->width == 8 ? 8 : st.mask == 0xffff ? 2 : i->width, frame);
+    gpr_write(cpu, X86_RBP, i->width, frame);
     stack_commit(&st);
 }
 

@@ -109,6 +109,16 @@ void exec_MASKMOV(struct x86_cpu *cpu, const struct x86_insn *i)
     }
 }
 
+/* In 64-bit mode only the first element's address is cut to the address size. */
+static uint64_t element_linear(struct x86_cpu *cpu, const struct x86_insn *i, unsigned delta,
+                               unsigned size, bool write)
+{
+    if (x86_is_64(cpu)) {
+        return seg_linear(cpu, i->seg, insn_ea(cpu, i) + delta, size, write);
+    }
+    return operand_linear(cpu, i, delta, size, write);
+}
+
 /* Does the element's mask select it? */
 static bool selected(const union x86_vec *m, unsigned k, unsigned size)
 {
@@ -124,7 +134,7 @@ static void masked_load(struct x86_cpu *cpu, const struct x86_insn *i, unsigned 
     operand_load_vec(cpu, i, 1, &m);
     for (unsigned k = 0; k < bytes / size; k++) {
         if (selected(&m, k, size)) {
-            uint64_t la = operand_linear(cpu, i, k * size, size, /* write= */ false);
+            uint64_t la = element_linear(cpu, i, k * size, size, /* write= */ false);
 
             store_le(&r.b[k * size], mem_read(cpu, la, size), size);
         }
@@ -142,7 +152,7 @@ static void masked_store(struct x86_cpu *cpu, const struct x86_insn *i, unsigned
     operand_load_vec(cpu, i, 2, &x);
     for (unsigned k = 0; k < count; k++) {
         if (selected(&m, k, size)) {
-            la[k] = operand_linear(cpu, i, k * size, size, /* write= */ true);
+            la[k] = element_linear(cpu, i, k * size, size, /* write= */ true);
             mem_probe(cpu, la[k], size, /* write= */ true);
         }
     }

@@ -188,21 +188,20 @@ static void get_component(struct x86_cpu *cpu, unsigned n, const uint8_t *p)
 
 /* ---- FXSAVE, FXRSTOR, MXCSR -------------------------------------------------------------- */
 
-/* XSAVE areas must be aligned before the address is checked in other ways, FXSAVE areas after. */
+/*
+ * XSAVE areas must be aligned before the address is checked in other ways; of FXSAVE areas the
+ * first bytes are looked at before.
+ */
 static uint64_t aligned_area(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
                              unsigned align, bool write)
 {
-    bool misaligned = (cpu->seg_base[i->seg] + insn_ea(cpu, i)) & (align - 1);
-    uint64_t la;
-
-    if (misaligned && align == 64) {
+    if (align == 16) {
+        operand_linear(cpu, i, 0, x86_is_64(cpu) ? size : 16, write);
+    }
+    if ((cpu->seg_base[i->seg] + insn_ea(cpu, i)) & (align - 1)) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    la = operand_linear(cpu, i, 0, size, write);
-    if (misaligned) {
-        x86_raise(cpu, EXC_GP, 0);
-    }
-    return la;
+    return operand_linear(cpu, i, 0, size, write);
 }
 
 /* EFER.FFXSR: the fast forms leave the XMM registers out at CPL 0 in 64-bit mode. */
