@@ -17,7 +17,7 @@
 #include "tests/insn_lib/native.h"
 #include "util/bytes.h"
 
-enum { QUICK_CASES = 500000, FULL_CASES = 6000000, TRIES = 60 };
+enum { QUICK_CASES = 500000, FULL_CASES = 6000000, TRIES = 400 };
 
 /* Parts of the state, for IGNORE rows and reports. */
 enum part {
@@ -95,8 +95,8 @@ static unsigned ignored_parts(unsigned op)
 
 static bool registers_equal(const struct run *r)
 {
-    for (unsigned n = 0; n < (r->c.code32 ? 8 : 16); n++) {
-        uint64_t mask = r->c.code32 ? 0xffffffff : ~0ull;
+    for (unsigned n = 0; n < (r->c.bits == 64 ? 16 : 8); n++) {
+        uint64_t mask = r->c.bits == 64 ? ~0ull : 0xffffffff;
 
         if ((r->host.gpr[n] ^ r->soft.gpr[n]) & mask) {
             return false;
@@ -226,7 +226,7 @@ static void report(const struct run *r, uint64_t seed, unsigned parts)
 {
     const struct x86_row *row = &x86_rows[r->c.row];
 
-    printf("row %u %s, %s-bit code:", r->c.row, row->name, r->c.code32 ? "32" : "64");
+    printf("row %u %s, %u-bit code:", r->c.row, row->name, r->c.bits);
     for (unsigned n = 0; n < r->c.len; n++) {
         printf(" %02x", r->c.code[n]);
     }
@@ -254,11 +254,11 @@ static void report(const struct run *r, uint64_t seed, unsigned parts)
 /* A repeated string instruction may take several steps. */
 static void run_guest(struct run *r)
 {
-    guest_run(r->guest, &r->c.state, &r->soft, r->c.code32);
-    for (unsigned n = 0; n < 64 && r->soft.vector < 0 && r->soft.rip == INSN_AT; n++) {
+    guest_run(r->guest, &r->c.state, &r->soft, r->c.bits);
+    for (unsigned n = 0; n < 64 && r->soft.vector < 0 && r->soft.rip == insn_rip(r->c.bits); n++) {
         struct machine_state again = r->soft;
 
-        guest_run(r->guest, &again, &r->soft, r->c.code32);
+        guest_run(r->guest, &again, &r->soft, r->c.bits);
     }
 }
 
@@ -266,7 +266,7 @@ static void run_guest(struct run *r)
 static void normalise(struct run *r)
 {
     if (r->host.rip == NATIVE_FELL_THROUGH) {
-        r->host.rip = INSN_AT + r->c.len;
+        r->host.rip = insn_rip(r->c.bits) + r->c.len;
     }
     if (r->host.vector != EXC_PF) {
         r->host.cr2 = 0;
@@ -287,14 +287,14 @@ static bool run_case(struct run *r, unsigned row, uint64_t seed, bool verbose)
 {
     unsigned parts;
 
-    if (!generate_case(guest_cpu(r->guest), row, seed, &r->c)) {
+    if (!generate_case(guest_cpu(r->guest), row, seed, &r->c) || !native_can_run(r->c.bits)) {
         return false;
     }
     memcpy((void *)DATA_AT, r->c.data, DATA_BYTES);
     memcpy(guest_data(r->guest), r->c.data, DATA_BYTES);
-    native_set_code(r->c.code, r->c.len, r->c.code32);
+    native_set_code(r->c.code, r->c.len, r->c.bits);
     guest_set_code(r->guest, r->c.code, r->c.len);
-    native_run(&r->c.state, &r->host, r->c.code32);
+    native_run(&r->c.state, &r->host, r->c.bits);
     if (x86_rows[row].op == OP_WRGSBASE) {
         native_reset_gs();
     }

@@ -18,7 +18,7 @@ struct encoder {
     const struct x86_row *row;
     struct rng *rng;
     unsigned n;
-    bool vex, wide, memory;
+    bool vex, wide, memory, addr16;
     int disp_at; /* of a 32-bit displacement without base, or -1 */
 };
 
@@ -92,11 +92,14 @@ static void put_legacy_prefixes(struct encoder *e)
 
     if (rng_chance(e->rng, 8)) {
         /* GS is not a segment that both sides agree on in 32-bit code */
-        put(e, segments[e->c->code32 ? 2 + rng_below(e->rng, 3) : rng_below(e->rng, 5)], 1);
+        put(e, segments[e->c->bits == 64 ? rng_below(e->rng, 5) : 2 + 2 * rng_below(e->rng, 2)], 1);
     }
-    if (rng_chance(e->rng, 8) &&
-        !(e->c->code32 && (e->memory || has_where(row, WHERE_MOFFS, WHERE_MOFFS)))) {
+    /* 16-bit addresses reach nothing from flat segments */
+    e->addr16 = e->c->bits == 16;
+    if (rng_chance(e->rng, e->c->bits == 16 ? 30 : 8) &&
+        !(e->c->bits == 32 && (e->memory || has_where(row, WHERE_MOFFS, WHERE_MOFFS)))) {
         put(e, 0x67, 1);
+        e->addr16 = e->c->bits == 32;
     }
     if (e->vex) {
         return;
@@ -131,8 +134,8 @@ static void put_vex(struct encoder *e)
     static const uint8_t pp[] = {
         [PFX_ANY] = 0, [PFX_NP] = 0, [PFX_P66] = 1, [PFX_PF3] = 2, [PFX_PF2] = 3, [PFX_N66] = 0};
     const struct x86_row *row = e->row;
-    unsigned rxb = e->c->code32 ? 0 : rng_below(e->rng, 8);
-    unsigned vvvv = uses_vvvv(row) ? rng_below(e->rng, e->c->code32 ? 8 : 16) : 0;
+    unsigned rxb = e->c->bits == 64 ? rng_below(e->rng, 8) : 0;
+    unsigned vvvv = uses_vvvv(row) ? rng_below(e->rng, e->c->bits == 64 ? 16 : 8) : 0;
     bool l = row->needs & L1 || (any_length(row) && !(row->needs & L0) && rng_chance(e->rng, 50));
     unsigned last = (~vvvv & 15) << 3 | l << 2 | pp[row->pfx];
 
@@ -158,6 +161,18 @@ static void put_opcode(struct encoder *e)
         }
     }
     put(e, e->row->opcode, 1);
+}
+
+static void put_memory16(struct encoder *e, unsigned reg)
+{
+    unsigned mod = rng_below(e->rng, 3), rm = rng_below(e->rng, 8);
+
+    put(e, mod << 6 | reg << 3 | rm, 1);
+    if (mod == 0 && rm == 6) {
+        e->disp_at = e->n;
+        mod = 2;
+    }
+    put(e, rng_next(e->rng), mod);
 }
 
 static void put_memory(struct encoder *e, unsigned reg)
@@ -186,6 +201,8 @@ static void put_modrm(struct encoder *e)
 
     if (rm != 8 && (e->row->rsel & RSEL_REG)) {
         put(e, 0xc0 | reg << 3 | rm, 1);
+    } else if (e->memory && e->addr16) {
+        put_memory16(e, reg);
     } else if (e->memory) {
         put_memory(e, reg);
     } else {
@@ -193,12 +210,14 @@ static void put_modrm(struct encoder *e)
     }
 }
 
-static bool choose_mode(const struct x86_row *row, struct rng *rng)
+static unsigned choose_bits(const struct x86_row *row, struct rng *rng)
 {
+    unsigned n = rng_below(rng, 100);
+
     if (row->needs & (I64 | O64)) {
-        return row->needs & I64;
+        return row->needs & O64 ? 64 : n < 50 ? 32 : 16;
     }
-    return rng_chance(rng, 20);
+    return n < 70 ? 64 : n < 86 ? 32 : 16;
 }
 
 static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *rng, int *ret_disp)
@@ -207,10 +226,10 @@ static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *r
     bool can_vex = row->needs & (VEX | VEX2 | VEXO | VEXG);
     bool can_legacy = !(row->needs & (VEXO | VEXG));
 
-    c->code32 = choose_mode(row, rng);
+    c->bits = choose_bits(row, rng);
     e.vex = can_vex && (!can_legacy || rng_chance(rng, 50));
     e.wide = row->needs & W1 || (!(row->needs & W0) && rng_chance(rng, 33));
-    if (c->code32 && !e.vex) {
+    if (c->bits != 64 && !e.vex) {
         e.wide = false;
     }
     e.memory =
@@ -218,7 +237,7 @@ static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *r
     put_legacy_prefixes(&e);
     if (e.vex) {
         put_vex(&e);
-    } else if (!c->code32) {
+    } else if (c->bits == 64) {
         put_rex(&e);
     }
     put_opcode(&e);
@@ -234,7 +253,7 @@ static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *r
 
 static bool decode(const struct x86_cpu *cpu, struct insn_case *c)
 {
-    return x86_decode(cpu->decoder, guest_mode(c->code32), c->code, sizeof(c->code), &c->insn) ==
+    return x86_decode(cpu->decoder, guest_mode(c->bits), c->code, sizeof(c->code), &c->insn) ==
                DECODE_OK &&
            c->insn.row == c->row;
 }

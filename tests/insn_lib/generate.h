@@ -11,8 +11,8 @@
 #include "tests/insn_lib/state.h"
 
 struct insn_case {
-    unsigned row; /* index into x86_rows */
-    bool code32;
+    unsigned row;  /* index into x86_rows */
+    unsigned bits; /* of the code segment: 64, 32, 16 */
     uint8_t code[32];
     unsigned len;
     struct x86_insn insn; /* as the decoder sees it */

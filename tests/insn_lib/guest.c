@@ -39,7 +39,7 @@ enum {
 
 struct guest {
     struct x86_cpu *cpu;
-    struct x86_cpu *fresh[2]; /* copies of *cpu, ready for 64- and 32-bit code */
+    struct x86_cpu *fresh[3]; /* copies of *cpu, ready for code of 16, 32 and 64 bits */
     struct address_space mem, io;
     struct region root, ram_region, io_root;
     struct lock *lock;
@@ -177,21 +177,33 @@ static void set_features(struct x86_cpu *cpu)
     cpu->vendor_amd = host_is_amd();
 }
 
-static void user_segments(struct x86_cpu *cpu, bool code32, uint64_t fs_base)
+/* As the host's programs have them; in 16-bit code see state.h. */
+static void user_segments(struct x86_cpu *cpu, unsigned bits, uint64_t fs_base)
 {
-    const uint16_t data = SEG_P | SEG_S | 3 << SEG_DPL_SHIFT | 3 | SEG_D | SEG_G;
-    const uint16_t code = SEG_P | SEG_S | 3 << SEG_DPL_SHIFT | 0xb | SEG_G;
+    const uint16_t rights = SEG_P | SEG_S | 3 << SEG_DPL_SHIFT, flat = rights | SEG_G | SEG_D;
 
-    x86_seg_set(cpu, X86_CS, code32 ? 0x23 : 0x33, 0, 0xffffffff, code | (code32 ? SEG_D : SEG_L));
-    x86_seg_set(cpu, X86_SS, 0x2b, 0, 0xffffffff, data);
-    x86_seg_set(cpu, X86_DS, code32 ? 0x2b : 0, 0, 0xffffffff, code32 ? data : 0);
-    x86_seg_set(cpu, X86_ES, code32 ? 0x2b : 0, 0, 0xffffffff, code32 ? data : 0);
+    if (bits == 16) {
+        x86_seg_set(cpu, X86_CS, LDT_CODE16, CODE_AT, 0xffff, rights | 0xb);
+        x86_seg_set(cpu, X86_SS, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
+        x86_seg_set(cpu, X86_DS, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
+        x86_seg_set(cpu, X86_ES, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
+    } else if (bits == 32) {
+        x86_seg_set(cpu, X86_CS, 0x23, 0, 0xffffffff, flat | 0xb);
+        x86_seg_set(cpu, X86_SS, 0x2b, 0, 0xffffffff, flat | 3);
+        x86_seg_set(cpu, X86_DS, 0x2b, 0, 0xffffffff, flat | 3);
+        x86_seg_set(cpu, X86_ES, 0x2b, 0, 0xffffffff, flat | 3);
+    } else {
+        x86_seg_set(cpu, X86_CS, 0x33, 0, 0xffffffff, rights | SEG_G | SEG_L | 0xb);
+        x86_seg_set(cpu, X86_SS, 0x2b, 0, 0xffffffff, flat | 3);
+        x86_seg_set(cpu, X86_DS, 0, 0, 0xffffffff, 0);
+        x86_seg_set(cpu, X86_ES, 0, 0, 0xffffffff, 0);
+    }
     x86_seg_set(cpu, X86_FS, 0, fs_base, 0xffffffff, 0);
     x86_seg_set(cpu, X86_GS, 0, GS_BASE, 0xffffffff, 0);
     cpu->cpl = 3;
 }
 
-static void set_machine(struct guest *g, bool code32, uint64_t fs_base)
+static void set_machine(struct guest *g, unsigned bits, uint64_t fs_base)
 {
     struct x86_cpu *cpu = g->cpu;
 
@@ -202,7 +214,7 @@ static void set_machine(struct guest *g, bool code32, uint64_t fs_base)
     cpu->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     cpu->idt = (struct x86_table){.base = SYSTEM_AT, .limit = 0xfff};
     cpu->gdt = (struct x86_table){.base = GDT_AT, .limit = 0x37};
-    user_segments(cpu, code32, fs_base);
+    user_segments(cpu, bits, fs_base);
     x86_seg_set(cpu, X86_TR, 0x40, TSS_AT, 0x67, SEG_P | 0xb);
     x86_eflags_set(cpu, 0x202);
     x86_cpu_state_loaded(cpu);
@@ -219,9 +231,9 @@ struct guest *guest_new(uint64_t fs_base)
     g->cpu->io = &g->io;
     set_features(g->cpu);
     x86_cpu_reset(g->cpu);
-    for (unsigned code32 = 0; code32 < 2; code32++) {
-        set_machine(g, code32, fs_base);
-        g->fresh[code32] = g_memdup2(g->cpu, sizeof(*g->cpu));
+    for (unsigned bits = 16; bits <= 64; bits *= 2) {
+        set_machine(g, bits, fs_base);
+        g->fresh[bits / 32] = g_memdup2(g->cpu, sizeof(*g->cpu));
     }
     return g;
 }
@@ -232,8 +244,9 @@ void guest_free(struct guest *g)
         return;
     }
     x86_cpu_free(g->cpu);
-    g_free(g->fresh[0]);
-    g_free(g->fresh[1]);
+    for (unsigned n = 0; n < G_N_ELEMENTS(g->fresh); n++) {
+        g_free(g->fresh[n]);
+    }
     address_space_fini(&g->mem);
     address_space_fini(&g->io);
     region_fini(&g->ram_region);
@@ -244,9 +257,11 @@ void guest_free(struct guest *g)
     g_free(g);
 }
 
-uint32_t guest_mode(bool code32)
+uint32_t guest_mode(unsigned bits)
 {
-    return MODE_PE | MODE_LMA | MODE_USER | (code32 ? MODE_CODE32 | MODE_SS32 : MODE_CODE64);
+    uint32_t size = bits == 64 ? MODE_CODE64 : bits == 32 ? MODE_CODE32 | MODE_SS32 : 0;
+
+    return MODE_PE | MODE_LMA | MODE_USER | size;
 }
 
 /* ---- running ----------------------------------------------------------------------------- */
@@ -264,7 +279,6 @@ static void load_state(struct x86_cpu *cpu, const struct machine_state *in)
     const uint8_t *a = in->area;
 
     memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
-    cpu->rip = INSN_AT;
     x86_eflags_set(cpu, in->rflags);
     cpu->fpu.cw = load_le16(a + AREA_FCW);
     cpu->fpu.empty = ~a[AREA_FTW];
@@ -332,12 +346,13 @@ static void take_exception(struct guest *g, struct machine_state *out)
 }
 
 void guest_run(struct guest *g, const struct machine_state *in, struct machine_state *out,
-               bool code32)
+               unsigned bits)
 {
     struct x86_cpu *cpu = g->cpu;
 
-    memcpy(cpu, g->fresh[code32], sizeof(*cpu));
+    memcpy(cpu, g->fresh[bits / 32], sizeof(*cpu));
     load_state(cpu, in);
+    cpu->rip = insn_rip(bits);
     x86_cpu_step(cpu);
     store_state(cpu, out);
     out->vector = -1;

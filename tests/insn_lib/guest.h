@@ -18,7 +18,7 @@ void guest_free(struct guest *g);
 struct x86_cpu *guest_cpu(struct guest *g);
 
 /* The mode for x86_decode(). */
-uint32_t guest_mode(bool code32);
+uint32_t guest_mode(unsigned bits);
 
 /* The guest's copies of the pages at DATA_AT and RODATA_AT. */
 uint8_t *guest_data(struct guest *g);
@@ -26,6 +26,6 @@ uint8_t *guest_rodata(struct guest *g);
 
 void guest_set_code(struct guest *g, const uint8_t *code, unsigned len);
 void guest_run(struct guest *g, const struct machine_state *in, struct machine_state *out,
-               bool code32);
+               unsigned bits);
 
 #endif

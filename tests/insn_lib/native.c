@@ -13,6 +13,7 @@
 
 #if defined(__x86_64__)
 
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -42,11 +43,13 @@ struct native {
     uint64_t entry;       /* 0x120 */
     uint32_t entry32;     /* 0x128: far pointer into 32-bit code */
     uint16_t entry32_cs;  /* 0x12c */
-    uint8_t pad[0x12];
+    uint16_t entry32_ds;  /* 0x12e: for DS, ES and SS */
+    uint8_t pad[0x10];
     uint8_t area_in[1024] __attribute__((aligned(64)));  /* 0x140 */
     uint8_t area_out[1024] __attribute__((aligned(64))); /* 0x540 */
 
     uint8_t *code; /* the code page, where it can be written */
+    bool has_ldt;
 
     /* set by the signal handler */
     bool signalled;
@@ -63,7 +66,7 @@ _Static_assert(offsetof(struct native, entry32) == 0x128, "known to the code bel
 _Static_assert(offsetof(struct native, area_in) == 0x140, "known to the code below");
 _Static_assert(offsetof(struct native, area_out) == 0x540, "known to the code below");
 
-void native_switch(bool code32);
+void native_switch(bool compatibility);
 extern char native_exit[], native_after_signal[];
 
 __asm__(".set N, 0x5b3d7000\n"
@@ -86,7 +89,7 @@ __asm__(".set N, 0x5b3d7000\n"
         "  mov N+0x60, %r12\n mov N+0x68, %r13\n mov N+0x70, %r14\n mov N+0x78, %r15\n"
         "  jmp *N+0x120\n"
         "1:\n"
-        "  mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
+        "  mov N+0x12e, %ds\n mov N+0x12e, %es\n mov N+0x12e, %ss\n"
         "  popfq\n"
         "  mov N+0x00, %rax\n mov N+0x08, %rcx\n mov N+0x10, %rdx\n mov N+0x18, %rbx\n"
         "  mov N+0x20, %rsp\n mov N+0x28, %rbp\n mov N+0x30, %rsi\n mov N+0x38, %rdi\n"
@@ -150,6 +153,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     m->gregs[REG_RIP] = (greg_t)native_after_signal;
     m->gregs[REG_RSP] = native->host_rsp;
     memcpy(&m->gregs[REG_CSGSFS], &(uint16_t){USER_CS64}, 2);
+    memcpy((uint8_t *)&m->gregs[REG_CSGSFS] + 6, &(uint16_t){USER_DS}, 2); /* SS */
 }
 
 static void catch_signals(void)
@@ -196,7 +200,21 @@ static bool map_code(void)
     return true;
 }
 
-/* 32-bit code leaves through here: a far jump to 64-bit code, which jumps to the exit. */
+/* The 16-bit segments of state.h. */
+static bool make_ldt(void)
+{
+    struct user_desc code = {
+        .entry_number = LDT_CODE16 >> 3, .base_addr = CODE_AT, .limit = 0xffff, .contents = 2};
+    struct user_desc data = {
+        .entry_number = LDT_DATA16 >> 3, .base_addr = DATA_AT, .limit = DATA_BYTES - 1};
+
+    code.useable = data.useable = 1;
+    return syscall(SYS_modify_ldt, 0x11, &code, sizeof(code)) == 0 &&
+           syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)) == 0;
+}
+
+/* 32-bit and 16-bit code leaves through here: a far jump to 64-bit code, which jumps to the exit.
+ */
 static void make_thunk(void)
 {
     uint8_t *p = (uint8_t *)THUNK_AT;
@@ -222,11 +240,15 @@ bool native_init(void)
     make_thunk();
     native->exit = (uint64_t)native_exit;
     native->entry = INSN_AT;
-    native->entry32 = INSN_AT;
-    native->entry32_cs = USER_CS32;
+    native->has_ldt = make_ldt();
     catch_signals();
     native_reset_gs();
     return true;
+}
+
+bool native_can_run(unsigned bits)
+{
+    return bits != 16 || native->has_ldt;
 }
 
 void native_reset_gs(void)
@@ -249,13 +271,19 @@ uint64_t native_fs_base(void)
     return base;
 }
 
-void native_set_code(const uint8_t *code, unsigned len, bool code32)
+void native_set_code(const uint8_t *code, unsigned len, unsigned bits)
 {
     uint8_t *p = native->code + (INSN_AT - CODE_AT);
 
     memset(p, 0xcc, 32); /* the previous one and its exit */
     memcpy(p, code, len);
-    if (code32) {
+    if (bits == 16) {
+        const uint32_t inner = THUNK_AT + 16;
+
+        memcpy(p + len, "\x66\xea", 2); /* far jump with a 32-bit offset */
+        memcpy(p + len + 2, &inner, 4);
+        memcpy(p + len + 6, &(uint16_t){USER_CS64}, 2);
+    } else if (bits == 32) {
         uint32_t away = THUNK_AT - (INSN_AT + len + 5);
 
         p[len] = 0xe9;
@@ -274,14 +302,14 @@ void native_set_code(const uint8_t *code, unsigned len, bool code32)
  * INT3 reached by a branch, a fetch from an unmapped page, a single step after POPF: the
  * instruction itself completed.
  */
-static void sort_out_branches(struct machine_state *out)
+static void sort_out_branches(struct machine_state *out, unsigned bits)
 {
-    bool at_insn = out->rip == INSN_AT;
+    bool at_insn = out->rip == insn_rip(bits);
 
-    if (out->vector == 3 && out->rip - 1 - INSN_AT < 16) {
+    if (out->vector == 3 && out->rip - 1 - insn_rip(bits) < 16) {
         return; /* the instruction is INT3 itself */
     }
-    if (out->vector == 3 && out->rip > CODE_AT) {
+    if (out->vector == 3 && out->rip + code_base(bits) > CODE_AT) {
         out->rip--;
         out->vector = -1;
     } else if ((out->vector == 14 || out->vector == 13) && !at_insn) {
@@ -291,16 +319,20 @@ static void sort_out_branches(struct machine_state *out)
     }
 }
 
-void native_run(const struct machine_state *in, struct machine_state *out, bool code32)
+void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
 {
     memcpy(native->gpr_in, in->gpr, sizeof(in->gpr));
     native->rflags_in = in->rflags;
     memcpy(native->area_in, in->area, AREA_BYTES);
     memset(native->area_out + AREA_HEADER, 0, 64);
     native->signalled = false;
-    native_switch(code32);
-    if (code32) {
-        __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n" ::"r"(0)); /* as 64-bit programs have */
+    native->entry32 = insn_rip(bits);
+    native->entry32_cs = bits == 16 ? LDT_CODE16 : USER_CS32;
+    native->entry32_ds = bits == 16 ? LDT_DATA16 : USER_DS;
+    native_switch(bits != 64);
+    if (bits != 64) {
+        /* as 64-bit programs have them */
+        __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%ss\n" ::"r"(0), "r"(USER_DS));
     }
 
     memcpy(out->gpr, native->gpr_out, sizeof(out->gpr));
@@ -315,7 +347,7 @@ void native_run(const struct machine_state *in, struct machine_state *out, bool 
         out->rip = native->rip;
         out->error = native->error;
         out->cr2 = native->cr2;
-        sort_out_branches(out);
+        sort_out_branches(out, bits);
     }
 }
 
@@ -326,14 +358,20 @@ bool native_init(void)
     return false;
 }
 
-void native_set_code(const uint8_t *code, unsigned len, bool code32)
+bool native_can_run(unsigned bits)
 {
-    (void)code, (void)len, (void)code32;
+    (void)bits;
+    return false;
 }
 
-void native_run(const struct machine_state *in, struct machine_state *out, bool code32)
+void native_set_code(const uint8_t *code, unsigned len, unsigned bits)
 {
-    (void)code32;
+    (void)code, (void)len, (void)bits;
+}
+
+void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
+{
+    (void)bits;
     *out = *in;
 }
 

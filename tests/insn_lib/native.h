@@ -10,14 +10,17 @@
 /* Maps code, data and what the switch needs; installs signal handlers. False: cannot here. */
 bool native_init(void);
 
-/* Puts the instruction at INSN_AT. 32-bit code runs in a compatibility-mode segment. */
-void native_set_code(const uint8_t *code, unsigned len, bool code32);
+/* Whether code of this size can be run here: 16-bit segments need an LDT. */
+bool native_can_run(unsigned bits);
+
+/* Puts the instruction at INSN_AT. Code of 32 and 16 bits runs in compatibility mode. */
+void native_set_code(const uint8_t *code, unsigned len, unsigned bits);
 
 /* out->rip when the instruction ended where the next one begins. */
 #define NATIVE_FELL_THROUGH UINT64_MAX
 
 /* Runs it from *in; *out is what it left. */
-void native_run(const struct machine_state *in, struct machine_state *out, bool code32);
+void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits);
 
 /* CPUID; zeros on hosts that have none. */
 void native_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);

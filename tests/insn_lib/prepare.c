@@ -10,6 +10,12 @@
 
 #define MIDDLE (DATA_AT + 0x800)
 
+/* What the segment adds to offsets. */
+static uint64_t segment_base(const struct insn_case *c, unsigned seg)
+{
+    return c->bits == 64 && seg == X86_GS ? GS_BASE : data_base(c->bits);
+}
+
 /* ---- random state ------------------------------------------------------------------------ */
 
 static void prepare_x87(uint8_t *area, struct rng *rng)
@@ -63,13 +69,13 @@ void prepare_state(struct insn_case *c, struct rng *rng)
     memset(s->area, 0, sizeof(s->area));
     for (unsigned n = 0; n < 16; n++) {
         s->gpr[n] = rng_integer(rng);
-        if (c->code32) {
+        if (c->bits != 64) {
             s->gpr[n] = (uint32_t)s->gpr[n];
         }
     }
-    s->gpr[X86_RSP] = DATA_AT + 0x1000 + (rng_next(rng) & 0x7f8);
+    s->gpr[X86_RSP] = DATA_AT + 0x1000 + (rng_next(rng) & 0x7f8) - data_base(c->bits);
     if (rng_chance(rng, 50)) {
-        s->gpr[X86_RBP] = MIDDLE + (rng_next(rng) & 0x7f8);
+        s->gpr[X86_RBP] = MIDDLE + (rng_next(rng) & 0x7f8) - data_base(c->bits);
     }
     s->rflags = flags | FLAG_IF | 2 | (rng_chance(rng, 2) ? FLAG_AC : 0);
     prepare_x87(s->area, rng);
@@ -127,9 +133,9 @@ static void fill_target(struct insn_case *c, struct rng *rng, uint64_t target)
 /* Replaces the part of a register that addresses use. */
 static void set_address_part(struct insn_case *c, unsigned reg, uint64_t v)
 {
-    uint64_t *r = &c->state.gpr[reg];
+    uint64_t *r = &c->state.gpr[reg], mask = ~0ull >> (64 - 8 * c->insn.asize);
 
-    *r = c->insn.asize == 8 ? v : c->code32 ? (uint32_t)v : (*r & ~0xffffffffull) | (uint32_t)v;
+    *r = (*r & ~mask) | (v & mask);
 }
 
 /* Small indices for gathers, in every width an element may have. */
@@ -154,11 +160,11 @@ void prepare_address(struct insn_case *c, struct rng *rng, int disp_at)
     bool vsib = insn_row(i)->needs & VSIB, indexed = !vsib && i->index != X86_ZERO;
     uint64_t target = pick_target(rng), ea;
 
-    if (!i->is_mem || (i->base != X86_RIP && !c->code32 && rng_chance(rng, 1))) {
+    if (!i->is_mem || (i->base != X86_RIP && c->bits == 64 && rng_chance(rng, 1))) {
         return;
     }
     fill_target(c, rng, target);
-    ea = target - (i->seg == X86_GS && !c->code32 ? GS_BASE : 0);
+    ea = target - segment_base(c, i->seg);
     if (vsib) {
         small_indices(c, rng, i->index);
     }
@@ -172,7 +178,7 @@ void prepare_address(struct insn_case *c, struct rng *rng, int disp_at)
     } else if (i->base == X86_RIP) {
         store_le32(c->code + disp_at, ea - (INSN_AT + c->len));
     } else if (i->base == X86_ZERO) {
-        store_le32(c->code + disp_at, ea);
+        store_le(c->code + disp_at, ea, i->asize == 2 ? 2 : 4);
     } else if (indexed && i->base == i->index) {
         set_address_part(c, i->base, (ea - (int64_t)i->disp) / (1 + (1 << i->scale)));
     } else {
@@ -197,17 +203,17 @@ static void point(struct insn_case *c, struct rng *rng, unsigned reg)
         target = MIDDLE;
     }
     fill_target(c, rng, target);
-    if (c->insn.seg == X86_GS && !c->code32 && reg != X86_RDI) {
-        target -= GS_BASE;
-    }
-    set_address_part(c, reg, target);
+    set_address_part(c, reg, target - segment_base(c, reg == X86_RDI ? X86_ES : c->insn.seg));
 }
 
 /* Somewhere a branch may go: the INT3s around the instruction, or where nothing is mapped. */
-static uint64_t branch_target(struct rng *rng)
+static uint64_t branch_target(const struct insn_case *c, struct rng *rng)
 {
     switch (rng_below(rng, 4)) {
     case 0:
+        if (c->bits == 16) {
+            return CODE_AT + 0x2000 + (rng_next(rng) & 0x7fff);
+        }
         return CODE_AT + 0x5000000 + (rng_next(rng) & 0xffffff);
     case 1:
         return INSN_AT - 2 - rng_below(rng, 100);
@@ -218,12 +224,12 @@ static uint64_t branch_target(struct rng *rng)
 
 static void prepare_branch(struct insn_case *c, struct rng *rng)
 {
-    uint64_t target = branch_target(rng), next = INSN_AT + c->len;
+    uint64_t target = branch_target(c, rng), next = INSN_AT + c->len;
     const struct x86_operand_info *o = &x86_operand_info[x86_rows[c->row].operands[0]];
 
     if (o->where == WHERE_IMM && o->size == SIZE_BS) {
         while (target - next + 128 > 255) {
-            target = branch_target(rng);
+            target = branch_target(c, rng);
         }
         c->code[c->len - 1] = target - next;
     } else if (o->where == WHERE_IMM) {
@@ -233,19 +239,19 @@ static void prepare_branch(struct insn_case *c, struct rng *rng)
     } else if (c->insn.is_mem) {
         /* wherever the operand is, a pointer is there */
         for (unsigned at = 0; at < DATA_BYTES; at += 8) {
-            store_le64(c->data + at, target);
+            store_le64(c->data + at, target - code_base(c->bits));
         }
     } else {
-        c->state.gpr[c->insn.rm & 15] = target;
+        c->state.gpr[c->insn.rm & 15] = target - code_base(c->bits);
     }
 }
 
 static void prepare_stack_branch(struct insn_case *c, struct rng *rng)
 {
-    uint64_t rsp = c->state.gpr[X86_RSP];
+    uint64_t rsp = c->state.gpr[X86_RSP] + data_base(c->bits);
 
     if (in_data(rsp) && in_data(rsp + 7)) {
-        store_le64(c->data + rsp - DATA_AT, branch_target(rng));
+        store_le64(c->data + rsp - DATA_AT, branch_target(c, rng) - code_base(c->bits));
     }
 }
 
@@ -267,7 +273,7 @@ static void prepare_string(struct insn_case *c, struct rng *rng)
     point(c, rng, X86_RSI);
     point(c, rng, X86_RDI);
     if (x86_rows[c->row].needs & REP) {
-        *count = c->insn.asize == 4 && !c->code32 ? *count & ~0xffffffffull : 0;
+        *count = c->insn.asize == 4 && c->bits == 64 ? *count & ~0xffffffffull : 0;
         *count |= rng_below(rng, 12);
     }
 }
@@ -279,7 +285,7 @@ static void prepare_saved_state(struct insn_case *c, struct rng *rng)
     uint8_t *p = c->data + (target - DATA_AT);
 
     if (c->insn.base < 16 && c->insn.index == X86_ZERO && c->insn.seg != X86_GS) {
-        set_address_part(c, c->insn.base, target - disp);
+        set_address_part(c, c->insn.base, target - segment_base(c, c->insn.seg) - disp);
     }
     memcpy(p, c->state.area, AREA_BYTES);
     prepare_x87(p, rng);
@@ -302,7 +308,8 @@ static void prepare_saved_state(struct insn_case *c, struct rng *rng)
 static void prepare_environment(struct insn_case *c, struct rng *rng)
 {
     uint64_t base = c->insn.is_mem && c->insn.base < 16 ? c->insn.base : 0;
-    uint64_t at = c->state.gpr[base] + (int64_t)c->insn.disp;
+    uint64_t mask = ~0ull >> (64 - 8 * c->insn.asize);
+    uint64_t at = ((c->state.gpr[base] + (int64_t)c->insn.disp) & mask) + data_base(c->bits);
     uint8_t words[AREA_BYTES] = {0};
 
     if (c->insn.index != X86_ZERO || !in_data(at) || !in_data(at + 107)) {
@@ -411,10 +418,7 @@ static void prepare_masked_store(struct insn_case *c)
         c->state.area[AREA_ST + 16 * n] |= 0x80;
     }
     c->state.area[AREA_XMM + 16 * (c->insn.rm & 15)] |= 0x80;
-    set_address_part(c, X86_RDI, MIDDLE + 0x55);
-    if (c->insn.seg == X86_GS && !c->code32) {
-        set_address_part(c, X86_RDI, MIDDLE + 0x55 - GS_BASE);
-    }
+    set_address_part(c, X86_RDI, MIDDLE + 0x55 - segment_base(c, c->insn.seg));
 }
 
 bool prepare_special(struct insn_case *c, struct rng *rng)
@@ -456,10 +460,10 @@ bool prepare_special(struct insn_case *c, struct rng *rng)
         }
         break;
     case OP_XLAT:
-        set_address_part(c, X86_RBX, MIDDLE - (c->insn.seg == X86_GS && !c->code32 ? GS_BASE : 0));
+        set_address_part(c, X86_RBX, MIDDLE - segment_base(c, c->insn.seg));
         break;
     case OP_POPF:
-        c->data[(gpr[X86_RSP] - DATA_AT + 1) & (DATA_BYTES - 1)] &= ~1; /* no single step */
+        c->data[(gpr[X86_RSP] + 1) & (DATA_BYTES - 1)] &= ~1; /* no single step */
         break;
     case OP_MASKMOV:
         prepare_masked_store(c);

@@ -19,6 +19,23 @@
 #define RODATA_SIZE 0x1000
 #define GS_BASE     0x10000ull /* nothing is mapped there; added to the data's addresses */
 
+/*
+ * Code runs in 64-bit segments, flat 32-bit ones, or 16-bit ones: then the code segment starts at
+ * CODE_AT with 64 KiB, and DS, ES and SS are just the data.
+ */
+static inline uint64_t code_base(unsigned bits)
+{
+    return bits == 16 ? CODE_AT : 0;
+}
+
+static inline uint64_t data_base(unsigned bits)
+{
+    return bits == 16 ? DATA_AT : 0;
+}
+
+#define LDT_CODE16 0x07
+#define LDT_DATA16 0x0f
+
 #define INSN_AT (CODE_AT + 0x800) /* the instruction; INT3 fills the page around it */
 
 /* Offsets in the standard XSAVE area. */
@@ -36,6 +53,12 @@ enum {
     AREA_YMM = 576,
     AREA_BYTES = 832,
 };
+
+/* The instruction pointer at INSN_AT. */
+static inline uint64_t insn_rip(unsigned bits)
+{
+    return INSN_AT - code_base(bits);
+}
 
 struct machine_state {
     uint64_t gpr[16]; /* in the order of encoding */
