@@ -196,7 +196,7 @@ static uint64_t aligned_area(struct x86_cpu *cpu, const struct x86_insn *i, unsi
                              unsigned align, bool write)
 {
     if (align == 16) {
-        operand_linear(cpu, i, 0, x86_is_64(cpu) ? size : 16, write);
+        operand_linear(cpu, i, 0, x86_is_64(cpu) ? size : 4, write);
     }
     if ((cpu->seg_base[i->seg] + insn_ea(cpu, i)) & (align - 1)) {
         x86_raise(cpu, EXC_GP, 0);

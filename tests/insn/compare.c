@@ -188,6 +188,22 @@ static void print_vectors_used(const struct run *r)
     }
 }
 
+/* The memory operand's offset in its segment. */
+static void print_address(const struct run *r)
+{
+    const struct x86_insn *i = &r->c.insn;
+    uint64_t ea = (int64_t)i->disp;
+
+    if (!i->is_mem) {
+        return;
+    }
+    ea += i->base < 16 ? r->c.state.gpr[i->base] : 0;
+    ea += i->base == X86_RIP ? insn_rip(r->c.bits) + r->c.len : 0;
+    ea += i->index < 16 && !(insn_row(i)->needs & VSIB) ? r->c.state.gpr[i->index] << i->scale : 0;
+    printf("  operand at %llx, segment %u\n", (long long)(ea & ~0ull >> (64 - 8 * i->asize)),
+           i->seg);
+}
+
 static void print_difference(const struct run *r, unsigned parts)
 {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -242,6 +258,7 @@ static void report(const struct run *r, uint64_t seed, unsigned parts)
     printf("  rip host %llx soft %llx, flags before %llx host %llx soft %llx\n",
            (long long)r->host.rip, (long long)r->soft.rip, (long long)r->c.state.rflags,
            (long long)r->host.rflags, (long long)r->soft.rflags);
+    print_address(r);
     print_area("before", &r->c.state);
     print_area("host  ", &r->host);
     print_area("soft  ", &r->soft);
