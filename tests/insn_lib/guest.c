@@ -3,8 +3,8 @@
  * The interpreter as a user-mode machine in 2 MiB of RAM.
  *
  * Physical memory: page tables, then code, data, and a supervisor page with IDT, GDT, TSS and
- * stack. Gates point to HANDLER_AT + 16 * vector, where nothing is ever executed: after the step,
- * a CPL of 0 says that an exception was delivered, RIP which one, and the stack the rest.
+ * stack. Gates point to GUEST_HANDLER_AT + 16 * vector, where nothing is ever executed: after the
+ * step, a CPL of 0 says that an exception was delivered, RIP which one, and the stack the rest.
  */
 #include "tests/insn_lib/guest.h"
 
@@ -30,12 +30,11 @@ enum {
     PTE_U = 4,
 };
 
-#define SYSTEM_AT  0xffff900000000000ull
-#define STACK_AT   (SYSTEM_AT + 0x4000)
-#define STACK_TOP  (STACK_AT + 0x1000)
-#define GDT_AT     (SYSTEM_AT + 0x1000)
-#define TSS_AT     (SYSTEM_AT + 0x1800)
-#define HANDLER_AT 0xffffa00000000000ull
+#define SYSTEM_AT 0xffff900000000000ull
+#define STACK_AT  (SYSTEM_AT + 0x4000)
+#define STACK_TOP (STACK_AT + 0x1000)
+#define GDT_AT    (SYSTEM_AT + 0x1000)
+#define TSS_AT    (SYSTEM_AT + 0x1800)
 
 struct guest {
     struct x86_cpu *cpu;
@@ -50,6 +49,11 @@ struct guest {
 struct x86_cpu *guest_cpu(struct guest *g)
 {
     return g->cpu;
+}
+
+uint8_t *guest_ram(struct guest *g)
+{
+    return g->ram->host;
 }
 
 uint8_t *guest_data(struct guest *g)
@@ -123,7 +127,7 @@ static void make_tables(struct guest *g)
     uint8_t *gdt = page + (GDT_AT - SYSTEM_AT), *tss = page + (TSS_AT - SYSTEM_AT);
 
     for (unsigned v = 0; v < 256; v++) {
-        uint64_t off = HANDLER_AT + 16 * v;
+        uint64_t off = GUEST_HANDLER_AT + 16 * v;
 
         store_le64(page + 16 * v,
                    (off & 0xffff) | 0x10ull << 16 | 0xee00ull << 32 | (off >> 16 & 0xffff) << 48);
@@ -337,7 +341,7 @@ static void take_exception(struct guest *g, struct machine_state *out)
     const uint8_t *top = g->ram->host + PHYS_STACK + 0x1000;
     const uint8_t *frame = top - 40;
 
-    out->vector = (g->cpu->rip - HANDLER_AT) / 16;
+    out->vector = (g->cpu->rip - GUEST_HANDLER_AT) / 16;
     out->error = has_error_code(out->vector) ? load_le64(top - 48) : 0;
     out->cr2 = out->vector == EXC_PF ? g->cpu->cr2 : 0;
     out->rip = load_le64(frame);

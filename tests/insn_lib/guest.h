@@ -20,6 +20,12 @@ struct x86_cpu *guest_cpu(struct guest *g);
 /* The mode for x86_decode(). */
 uint32_t guest_mode(unsigned bits);
 
+/* Exceptions enter at this address plus 16 times the vector. */
+#define GUEST_HANDLER_AT 0xffffa00000000000ull
+
+/* Guest-physical memory: 2 MiB. */
+uint8_t *guest_ram(struct guest *g);
+
 /* The guest's copies of the pages at DATA_AT and RODATA_AT. */
 uint8_t *guest_data(struct guest *g);
 uint8_t *guest_rodata(struct guest *g);
