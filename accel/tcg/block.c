@@ -229,23 +229,24 @@ static struct tcg_block *arena_room(struct tcg_cpu *tc)
     return (struct tcg_block *)(void *)(tc->arena + tc->arena_used);
 }
 
+static void append_text(void *opaque, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    g_string_append_vprintf(opaque, fmt, args);
+    va_end(args);
+}
+
 static void log_block(const struct tcg_cpu *tc, const struct tcg_block *b)
 {
     const struct x86_cpu *cpu = tc->cpu;
+    unsigned bits = b->mode & MODE_CODE64 ? 64 : b->mode & MODE_CODE32 ? 32 : 16;
     g_autoptr(GString) text = g_string_new(NULL);
 
-    for (unsigned n = 0; n < b->count; n++) {
-        const struct x86_insn *i = &b->insn[n];
-        unsigned start = i->end - i->len;
-
-        g_string_append_printf(text, "%016" PRIx64 ":  ", cpu->rip + start);
-        for (unsigned k = 0; k < i->len; k++) {
-            g_string_append_printf(text, "%02x", b->host[start + k]);
-        }
-        g_string_append_printf(text, "%*s%s\n", 32 - 2 * i->len, " ", insn_row(i)->name);
-    }
-    log_printf(LOG_IN_ASM, "CPU %u: block of %u at %016" PRIx64 "\n%s", cpu->index, b->count,
-               cpu->rip, text->str);
+    x86_disassemble(b->host, b->bytes, cpu->seg_base[X86_CS] + cpu->rip, bits, append_text, text);
+    log_printf(LOG_IN_ASM, "CPU %u: block of %u at %04x:%016" PRIx64 "\n%s", cpu->index, b->count,
+               cpu->seg[X86_CS].sel, cpu->rip, text->str);
 }
 
 static bool ends_block(const struct x86_insn *i)
