@@ -10,6 +10,7 @@
 
 #include "accel/tcg/tcg.h"
 #include "target/i386/flags.h"
+#include "util/bytes.h"
 
 #define FAST static inline __attribute__((always_inline))
 
@@ -44,11 +45,11 @@ FAST uint64_t fast_load(const void *host, unsigned size)
     case 1:
         return *(const uint8_t *)host;
     case 2:
-        return *(const uint16_t *)host;
+        return load_le16(host);
     case 4:
-        return *(const uint32_t *)host;
+        return load_le32(host);
     default:
-        return *(const uint64_t *)host;
+        return load_le64(host);
     }
 }
 
@@ -59,13 +60,13 @@ FAST void fast_store(void *host, uint64_t v, unsigned size)
         *(uint8_t *)host = (uint8_t)v;
         break;
     case 2:
-        *(uint16_t *)host = (uint16_t)v;
+        store_le16(host, (uint16_t)v);
         break;
     case 4:
-        *(uint32_t *)host = (uint32_t)v;
+        store_le32(host, (uint32_t)v);
         break;
     default:
-        *(uint64_t *)host = v;
+        store_le64(host, v);
         break;
     }
 }

@@ -181,7 +181,8 @@ static enum tlb_set current_set(const struct x86_cpu *cpu)
         uint##bits##_t val;                                                                        \
                                                                                                    \
         if (G_LIKELY(tlb_hit(la, e->rtag, sizeof(val)))) {                                         \
-            return *(const uint##bits##_t *)(la + e->addend);                                      \
+            memcpy(&val, (const void *)(la + e->addend), sizeof(val));                             \
+            return val;                                                                            \
         }                                                                                          \
         read_linear(cpu, la, &val, sizeof(val), current_set(cpu));                                 \
         return val;                                                                                \
@@ -192,7 +193,7 @@ static enum tlb_set current_set(const struct x86_cpu *cpu)
         const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];                               \
                                                                                                    \
         if (G_LIKELY(tlb_hit(la, e->wtag, sizeof(val)))) {                                         \
-            *(uint##bits##_t *)(la + e->addend) = val;                                             \
+            memcpy((void *)(la + e->addend), &val, sizeof(val));                                   \
             return;                                                                                \
         }                                                                                          \
         write_linear(cpu, la, &val, sizeof(val), current_set(cpu));                                \

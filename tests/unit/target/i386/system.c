@@ -134,7 +134,7 @@ static void test_privileged_instructions_fault_for_users(void)
     for (unsigned n = 0; n < ARRAY_SIZE(code); n++) {
         to_user(r);
         r->cpu->gpr[X86_RSP] = 0x10000;
-        rig_run(r, 0x6000, code[n], 4);
+        rig_run(r, 0x6000, code[n], strlen(code[n]));
         expect_fault(r, EXC_GP, 0);
         g_assert_cmpuint(r->cpu->cpl, ==, 0);
     }
