@@ -34,7 +34,9 @@ void acpi_put_zeros(struct acpi_set *s, size_t len)
     guint old = s->bytes->len;
 
     g_byte_array_set_size(s->bytes, old + (guint)len);
-    memset(s->bytes->data + old, 0, len);
+    if (len) { /* an empty array has no data */
+        memset(s->bytes->data + old, 0, len);
+    }
 }
 
 void acpi_align(struct acpi_set *s, unsigned align)
