@@ -23,10 +23,8 @@
 /* Blocks end after this many instructions at the latest. */
 #define BLOCK_MAX 64
 
-/* Sibling calls need optimisation; without it handlers return to the loop after each block. */
-#ifdef __OPTIMIZE__
-#define TCG_CHAIN 1
-#else
+/* Set by rules.mak; without it handlers return to the loop after each block. */
+#ifndef TCG_CHAIN
 #define TCG_CHAIN 0
 #endif
 
