@@ -159,7 +159,7 @@ static bool predicate_quiet(unsigned predicate)
         operand_load_vec(cpu, i, 2, &y);                                                           \
         for (unsigned k = 0; k < (count); k++) {                                                   \
             enum sf_relation rel = call(&env, x.field[k], y.field[k], quiet);                      \
-            x.field[k] = predicate_holds(predicate, rel) ? ~0ull : 0;                              \
+            x.field[k] = -(uint64_t)predicate_holds(predicate, rel);                               \
         }                                                                                          \
         simd_done(cpu, &env);                                                                      \
         operand_store_vec(cpu, i, 0, &x);                                                          \

@@ -67,7 +67,7 @@ struct machine_state {
     int vector; /* of the exception, or -1 */
     uint32_t error;
     uint64_t cr2;
-    uint8_t area[AREA_BYTES] __attribute__((aligned(64))); /* x87, SSE, AVX */
+    uint8_t area[AREA_BYTES]; /* x87, SSE, AVX */
 };
 
 #endif
