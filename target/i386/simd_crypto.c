@@ -49,18 +49,6 @@ static const uint8_t inverse_sbox[256] = {
 
 /* ---- AES --------------------------------------------------------------------------------- */
 
-/* Multiplication in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1 */
-static uint8_t gf_mul(uint8_t a, uint8_t b)
-{
-    uint8_t r = 0;
-
-    for (; b; b >>= 1) {
-        r ^= b & 1 ? a : 0;
-        a = a << 1 ^ (a & 0x80 ? 0x1b : 0);
-    }
-    return r;
-}
-
 /* SubBytes after ShiftRows: row n of the state turns left (right when inverse) by n. */
 static void sub_and_shift(union x86_vec *r, const union x86_vec *x, const uint8_t *box, int turn)
 {
@@ -71,23 +59,35 @@ static void sub_and_shift(union x86_vec *r, const union x86_vec *x, const uint8_
     }
 }
 
-/* MixColumns: each column times the circulant matrix whose first row is m. */
-static void mix_columns(union x86_vec *x, const uint8_t m[4])
+/* Each of four bytes times x in GF(2^8) */
+static uint32_t times_x(uint32_t v)
 {
-    union x86_vec in = *x;
+    return (v & 0x7f7f7f7f) << 1 ^ (v >> 7 & 0x01010101) * 0x1b;
+}
 
-    for (int k = 0; k < X86_VEC_BYTES; k++) {
-        const uint8_t *column = &in.b[k & ~3];
+static uint32_t ror(uint32_t v, unsigned n)
+{
+    return v >> n | v << (32 - n);
+}
 
-        x->b[k] = 0;
-        for (int n = 0; n < 4; n++) {
-            x->b[k] ^= gf_mul(column[n], m[(n - k) & 3]);
-        }
+/* MixColumns: each column times the circulant matrix 2 3 1 1 */
+static void mix_columns(union x86_vec *x)
+{
+    for (unsigned k = 0; k < VEC_COUNT(uint32_t); k++) {
+        uint32_t v = x->d[k], v2 = times_x(v);
+
+        x->d[k] = v2 ^ ror(v ^ v2, 8) ^ ror(v, 16) ^ ror(v, 24);
     }
 }
 
-static const uint8_t mix[4] = {2, 3, 1, 1};
-static const uint8_t unmix[4] = {14, 11, 13, 9};
+/* InvMixColumns is MixColumns after the matrix 5 0 4 0. */
+static void unmix_columns(union x86_vec *x)
+{
+    for (unsigned k = 0; k < VEC_COUNT(uint32_t); k++) {
+        x->d[k] ^= times_x(times_x(x->d[k] ^ ror(x->d[k], 16)));
+    }
+    mix_columns(x);
+}
 
 static void add_key(union x86_vec *r, const union x86_vec *key)
 {
@@ -100,7 +100,7 @@ static void aesenc(union x86_vec *r, const union x86_vec *x, const union x86_vec
 {
     sub_and_shift(r, x, sbox, 1);
     if (!last) {
-        mix_columns(r, mix);
+        mix_columns(r);
     }
     add_key(r, key);
 }
@@ -109,7 +109,7 @@ static void aesdec(union x86_vec *r, const union x86_vec *x, const union x86_vec
 {
     sub_and_shift(r, x, inverse_sbox, -1);
     if (!last) {
-        mix_columns(r, unmix);
+        unmix_columns(r);
     }
     add_key(r, key);
 }
@@ -117,7 +117,7 @@ static void aesdec(union x86_vec *r, const union x86_vec *x, const union x86_vec
 static void aesimc(union x86_vec *r, const union x86_vec *x)
 {
     *r = *x;
-    mix_columns(r, unmix);
+    unmix_columns(r);
 }
 
 static uint32_t sub_word(uint32_t v)
@@ -145,24 +145,44 @@ VEC_KERNEL1(AESKEYGENASSIST, aeskeygenassist, i->imm & 0xff)
 
 /* ---- polynomials over GF(2) -------------------------------------------------------------- */
 
+/* Four bits of b at a time, from the top. */
+static unsigned __int128 multiply(uint64_t a, uint64_t b)
+{
+    unsigned __int128 multiples[16] = {0}, r = 0;
+
+    for (unsigned n = 1; n < 16; n++) {
+        multiples[n] = multiples[n / 2] << 1 ^ (n & 1 ? a : 0);
+    }
+    for (int n = 60; n >= 0; n -= 4) {
+        r = r << 4 ^ multiples[b >> n & 15];
+    }
+    return r;
+}
+
 static void pclmulqdq(union x86_vec *r, const union x86_vec *x, const union x86_vec *y,
                       unsigned imm)
 {
     for (unsigned lane = 0; lane < VEC_COUNT(uint64_t); lane += 2) {
-        uint64_t a = x->q[lane + (imm & 1)], b = y->q[lane + (imm >> 4 & 1)], lo = 0, hi = 0;
+        unsigned __int128 p = multiply(x->q[lane + (imm & 1)], y->q[lane + (imm >> 4 & 1)]);
 
-        for (unsigned n = 0; n < 64; n++) {
-            uint64_t take = -(b >> n & 1);
-
-            lo ^= a << n & take;
-            hi ^= n ? a >> (64 - n) & take : 0;
-        }
-        r->q[lane] = lo;
-        r->q[lane + 1] = hi;
+        r->q[lane] = p;
+        r->q[lane + 1] = p >> 64;
     }
 }
 
 VEC_KERNEL(PCLMULQDQ, pclmulqdq, i->imm)
+
+/* Multiplication in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1 */
+static uint8_t gf_mul(uint8_t a, uint8_t b)
+{
+    uint8_t r = 0;
+
+    for (; b; b >>= 1) {
+        r ^= b & 1 ? a : 0;
+        a = a << 1 ^ (a & 0x80 ? 0x1b : 0);
+    }
+    return r;
+}
 
 VEC_BINARY(GF2P8MULB, uint8_t, b, gf_mul(a, b))
 
@@ -200,11 +220,6 @@ VEC_KERNEL(GF2P8AFFINEINVQB, affine, i->imm, /* inverse= */ true)
 static uint32_t rol(uint32_t v, unsigned n)
 {
     return v << n | v >> (32 - n);
-}
-
-static uint32_t ror(uint32_t v, unsigned n)
-{
-    return rol(v, 32 - n);
 }
 
 static uint32_t choose(uint32_t b, uint32_t c, uint32_t d)
