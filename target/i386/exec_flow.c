@@ -183,11 +183,12 @@ void exec_UD(struct x86_cpu *cpu, const struct x86_insn *i)
 
 void exec_BOUND(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t la = operand_linear(cpu, i, 0, i->width * 2, /* write= */ false);
-    int64_t low = sign_extend(mem_read(cpu, la, i->width), i->width);
-    int64_t high = sign_extend(mem_read(cpu, (la + i->width) & cpu->ea_mask, i->width), i->width);
+    uint64_t la = operand_linear(cpu, i, 0, i->width, /* write= */ false);
+    int64_t low = sign_extend(mem_read(cpu, la, i->width), i->width), high;
     int64_t val = sign_extend(operand_load(cpu, i, 0), i->width);
 
+    la = operand_linear(cpu, i, i->width, i->width, /* write= */ false);
+    high = sign_extend(mem_read(cpu, la, i->width), i->width);
     if (val < low || val > high) {
         x86_raise(cpu, EXC_BR, 0);
     }
