@@ -169,14 +169,14 @@ static void test_many_keep_all_registers(void)
 {
     BEGIN(t, mixed);
     for (unsigned i = 10; i <= 13; i++) {
-        t->cpus[0]->cpu->gpr[i] = 0x1111111111111111 * i;
+        t->cpus[0]->cpu->gpr[i] = 0x1111111111111111ULL * i;
     }
     t->cpus[0]->cpu->vec[7].q[0] = 0xabcdef;
     g_assert_cmpint(tiny_run(t), ==, 1);
     g_assert_cmpuint(*(uint64_t *)(void *)(t->ram->host + DATA), ==, 1001);
     g_assert_cmpuint(t->cpus[0]->cpu->gpr[8], ==, 1000);
     for (unsigned i = 10; i <= 13; i++) {
-        g_assert_cmphex(t->cpus[0]->cpu->gpr[i], ==, 0x1111111111111111 * i);
+        g_assert_cmphex(t->cpus[0]->cpu->gpr[i], ==, 0x1111111111111111ULL * i);
     }
     g_assert_cmphex(t->cpus[0]->cpu->vec[7].q[0], ==, 0xabcdef);
     finish(t);

@@ -25,13 +25,13 @@ static void test_general_registers(void)
     struct x86_cpu *cpu = t->cpus[0]->cpu;
 
     for (unsigned i = 0; i < 16; i++) {
-        cpu->gpr[i] = 0x0101010101010101 * (i + 1);
+        cpu->gpr[i] = 0x0101010101010101ULL * (i + 1);
     }
     cpu->rip = 0x123456;
     x86_eflags_set(cpu, FLAG_CF | FLAG_ZF | FLAG_OF | FLAG_DF | 2);
     push_pull(t);
     for (unsigned i = 0; i < 16; i++) {
-        g_assert_cmphex(cpu->gpr[i], ==, 0x0101010101010101 * (i + 1));
+        g_assert_cmphex(cpu->gpr[i], ==, 0x0101010101010101ULL * (i + 1));
     }
     g_assert_cmphex(cpu->rip, ==, 0x123456);
     g_assert_cmphex(x86_eflags_get(cpu) & (FLAG_STATUS | FLAG_DF), ==,
