@@ -19,6 +19,8 @@
 
 /* ---- lines ---- */
 
+LINKER_SET_DECLARE(pc_irqchips, struct pc_irqchip_choice);
+
 static void apply_a20(struct vcpu *v, void *data)
 {
     x86_cpu_set_a20(x86_vcpu_cpu(v), data != NULL);
@@ -136,6 +138,19 @@ static bool init_pm(struct pc_machine *pc, GError **error)
     return pc->pm != NULL;
 }
 
+static const struct pc_irqchip *choose_irqchip(struct accel *a)
+{
+    const struct pc_irqchip *chip = NULL;
+
+    LINKER_SET_FOREACH(pc_irqchips, struct pc_irqchip_choice, c)
+    {
+        if (!chip && strcmp((*c)->accel, a->type->name) == 0) {
+            chip = (*c)->choose(a);
+        }
+    }
+    return chip ? chip : &pc_irqchip_user;
+}
+
 static bool pc_init(struct machine *m, GError **error)
 {
     struct pc_machine *pc = pc_of(m);
@@ -144,7 +159,7 @@ static bool pc_init(struct machine *m, GError **error)
         return false;
     }
     pc->have_smm = pc->smm != OFF && pc_accel_has_smm(pc);
-    pc->irqchip = &pc_irqchip_user;
+    pc->irqchip = choose_irqchip(m->accel);
     pc->a20_passes = true;
     irq_init(&pc->a20, a20_set, pc, 0);
     irq_init(&pc->smi, smi_set, pc, 0);

@@ -43,6 +43,15 @@ struct pc_irqchip {
 
 extern const struct pc_irqchip pc_irqchip_user;
 
+/* An accelerator that may bring interrupt controllers of its own. */
+struct pc_irqchip_choice {
+    const char *accel; /* accel_type.name */
+    /* NULL: it does not as it is configured. */
+    const struct pc_irqchip *(*choose)(struct accel *a);
+};
+
+#define PC_IRQCHIP(sym) LINKER_SET_ENTRY(pc_irqchips, struct pc_irqchip_choice, sym)
+
 struct pc_machine {
     struct machine m; /* first */
 
