@@ -283,7 +283,6 @@ static void kvm_print_info(struct accel *a, void (*print)(void *opaque, const ch
     static const char *const modes[] = {"on", "off", "split"};
     struct kvm *kvm = kvm_from(a);
 
-    print(opaque, "kvm support: enabled\n");
     print(opaque, "kernel-irqchip: %s\n", modes[kvm->irqchip]);
     print(opaque, "memory slots: %u of %u\n", kvm->memory.slots->len + kvm->smm.slots->len,
           kvm->max_slots);

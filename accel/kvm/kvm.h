@@ -55,7 +55,10 @@ bool kvm_set_ioapic(struct kvm *kvm, const struct kvm_ioapic_state *s, GError **
 bool kvm_get_pic(struct kvm *kvm, bool slave, struct kvm_pic_state *ret, GError **error);
 bool kvm_set_pic(struct kvm *kvm, bool slave, const struct kvm_pic_state *s, GError **error);
 
-/* The local APIC of @v as its MMIO page (modes on, split); @v does not run. */
+/*
+ * The local APIC of @v as its MMIO page (modes on, split). On @v's thread or with @v stopped: these
+ * wait for as long as guest code runs.
+ */
 void kvm_lapic_get(struct vcpu *v, uint8_t page[KVM_LAPIC_PAGE_BYTES]);
 void kvm_lapic_set(struct vcpu *v, const uint8_t page[KVM_LAPIC_PAGE_BYTES]);
 /* When its timer is to expire, as MSR TSC_DEADLINE. */

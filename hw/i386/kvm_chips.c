@@ -242,6 +242,7 @@ static struct kvm_apic *apic_of(struct device *dev)
     return container_of(dev, struct kvm_apic, dev);
 }
 
+/* On the vCPU's thread, or while the vCPU is stopped. */
 static void apic_fetch(void *base)
 {
     struct kvm_apic *a = base;
@@ -292,6 +293,13 @@ static void show_bits(const uint8_t *page, unsigned at, const char *name, info_p
     print(opaque, "\n");
 }
 
+/* The kernel serves a vCPU's registers only while the vCPU is out of guest code. */
+static void fetch_on_thread(struct vcpu *v, void *data)
+{
+    (void)v;
+    apic_fetch(data);
+}
+
 static void apic_show(void *obj, info_print_fn *print, void *opaque)
 {
     static const struct {
@@ -302,7 +310,7 @@ static void apic_show(void *obj, info_print_fn *print, void *opaque)
     struct kvm_apic *a = obj;
     const uint8_t *p = a->page;
 
-    apic_fetch(a);
+    vcpu_run_on(a->v, fetch_on_thread, a);
     print(opaque, "local APIC of CPU %d (in the kernel): id %#x spurious %#x task %#x\n",
           a->v->index, load_le32(p + 0x20) >> 24, load_le32(p + 0xf0), load_le32(p + 0x80));
     for (unsigned i = 0; i < ARRAY_SIZE(lvts); i++) {
