@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ARENA_BYTES (12 * MiB)
+/* Enough for a booting kernel to be decoded twice or thrice; idle pages are never touched. */
+#define ARENA_BYTES (8 * MiB)
 
 void tcg_blocks_init(struct tcg_cpu *tc)
 {

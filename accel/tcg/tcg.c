@@ -137,10 +137,13 @@ static enum attend attend(struct tcg_cpu *tc)
     return cpu->interrupt_shadow || (cpu->mode & MODE_SLOW) ? ATTEND_STEP : ATTEND_RUN;
 }
 
-static void log_exec(const struct x86_cpu *cpu)
+/* For -d exec and -d cpu: blocks come back here one by one. */
+static void log_block_entry(struct x86_cpu *cpu)
 {
     log_printf(LOG_EXEC, "CPU %u: %04x:%016" PRIx64 " mode %#x\n", cpu->index, cpu->seg[X86_CS].sel,
                cpu->rip, cpu->mode);
+    x86_cpu_log(cpu, LOG_CPU);
+    x86_attention(cpu);
 }
 
 static void step(struct tcg_cpu *tc)
@@ -175,8 +178,8 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
             }
         }
         b = tcg_block_find(tc);
-        if (log_on(LOG_EXEC)) {
-            log_exec(cpu);
+        if (log_on(LOG_EXEC) || log_on(LOG_CPU)) {
+            log_block_entry(cpu);
         }
         if (b) {
             tcg_run_block(cpu, b);

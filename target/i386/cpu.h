@@ -15,6 +15,7 @@
 #include "target/i386/features.h"
 #include "target/i386/regs.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include <setjmp.h>
 
 #define X86_VEC_REGS  16 /* 32 with AVX-512 */
@@ -334,6 +335,8 @@ typedef void x86_print_fn(void *opaque, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* `info registers`; @fpu adds x87, MMX and vector registers. */
 void x86_cpu_dump(struct x86_cpu *cpu, bool fpu, x86_print_fn *print, void *opaque);
+/* The same to the log, if @topic is on. */
+void x86_cpu_log(struct x86_cpu *cpu, enum log_topic topic);
 /* Prints the instructions in @len bytes that were fetched from @rip. */
 void x86_disassemble(const uint8_t *code, unsigned len, uint64_t rip, unsigned bits,
                      x86_print_fn *print, void *opaque);

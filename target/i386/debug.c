@@ -126,6 +126,25 @@ void x86_cpu_dump(struct x86_cpu *cpu, bool fpu, x86_print_fn *print, void *opaq
     }
 }
 
+static void append_text(void *opaque, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    g_string_append_vprintf(opaque, fmt, args);
+    va_end(args);
+}
+
+void x86_cpu_log(struct x86_cpu *cpu, enum log_topic topic)
+{
+    if (log_on(topic)) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        x86_cpu_dump(cpu, /* fpu= */ false, append_text, text);
+        log_printf(topic, "CPU %u:\n%s", cpu->index, text->str);
+    }
+}
+
 static void print_bytes(const uint8_t *code, unsigned len, uint64_t rip, x86_print_fn *print,
                         void *opaque)
 {

@@ -184,9 +184,8 @@ static void reset_common(struct x86_cpu *cpu)
 
 static void log_reset(struct x86_cpu *cpu, const char *what)
 {
-    if (log_on(LOG_CPU_RESET)) {
-        log_printf(LOG_CPU_RESET, "CPU %u: %s\n", cpu->index, what);
-    }
+    log_printf(LOG_CPU_RESET, "CPU %u: %s\n", cpu->index, what);
+    x86_cpu_log(cpu, LOG_CPU_RESET);
 }
 
 void x86_cpu_reset(struct x86_cpu *cpu)
