@@ -75,6 +75,7 @@ static inline struct sf_env simd_env(const struct x86_cpu *cpu)
         .masks = cpu->mxcsr >> 7 & SF_ALL,
         .daz = cpu->mxcsr >> 6 & 1,
         .ftz = cpu->mxcsr >> 15 & 1,
+        .raised = cpu->mxcsr & SF_ALL,
     };
 }
 

@@ -244,14 +244,56 @@ SF_INLINE struct sf_num sf_fma(struct sf_env *env, struct sf_num a, struct sf_nu
     return x > y ? sf_normalise(sign, p.exp + 1, x - y) : sf_normalise(c.sign, p.exp + 1, y - x);
 }
 
-#define SF_ARITH2(name)                                                                            \
+/*
+ * The short way: when PE is up already, and operands and result are normal numbers, no flag can
+ * change, and the host's arithmetic gives the same bits. So the host must be in its usual rounding
+ * mode here, whatever compiled guest code does elsewhere.
+ */
+static inline bool short_way(const struct sf_env *env)
+{
+    return env->raised & env->masks & SF_PE && env->rounding == SF_NEAREST;
+}
+
+static inline bool normal32(uint32_t a)
+{
+    return (a >> 23 & 0xff) - 2 < 0xfd; /* not the smallest exponent, which may have been tiny */
+}
+
+static inline bool normal64(uint64_t a)
+{
+    return (a >> 52 & 0x7ff) - 2 < 0x7fd;
+}
+
+union host32 {
+    uint32_t bits;
+    float value;
+};
+
+union host64 {
+    uint64_t bits;
+    double value;
+};
+
+#define SF_ARITH2(name, op)                                                                        \
     uint32_t f32_##name(struct sf_env *env, uint32_t a, uint32_t b)                                \
     {                                                                                              \
+        if (short_way(env) && normal32(a) && normal32(b)) {                                        \
+            union host32 p = {a}, q = {b}, r = {.value = p.value op q.value};                      \
+            if (normal32(r.bits)) {                                                                \
+                return r.bits;                                                                     \
+            }                                                                                      \
+        }                                                                                          \
         struct sf_num x = sf_unpack(a, SF_F32, env->daz), y = sf_unpack(b, SF_F32, env->daz);      \
         return sf_pack(env, sf_##name(env, x, y), SF_F32);                                         \
     }                                                                                              \
     uint64_t f64_##name(struct sf_env *env, uint64_t a, uint64_t b)                                \
     {                                                                                              \
+        if (short_way(env) && normal64(a) && normal64(b)) {                                        \
+            union host64 p = {a}, q = {b}, r = {.value = p.value op q.value};                      \
+            if (normal64(r.bits)) {                                                                \
+                return r.bits;                                                                     \
+            }                                                                                      \
+        }                                                                                          \
         struct sf_num x = sf_unpack(a, SF_F64, env->daz), y = sf_unpack(b, SF_F64, env->daz);      \
         return sf_pack(env, sf_##name(env, x, y), SF_F64);                                         \
     }                                                                                              \
@@ -260,18 +302,30 @@ SF_INLINE struct sf_num sf_fma(struct sf_env *env, struct sf_num a, struct sf_nu
         return sf_pack80(env, sf_##name(env, sf_unpack80(a), sf_unpack80(b)), env->precision);     \
     }
 
-SF_ARITH2(add)
-SF_ARITH2(sub)
-SF_ARITH2(mul)
-SF_ARITH2(div)
+SF_ARITH2(add, +)
+SF_ARITH2(sub, -)
+SF_ARITH2(mul, *)
+SF_ARITH2(div, /)
 
 uint32_t f32_sqrt(struct sf_env *env, uint32_t a)
 {
+    union host32 p = {a}, r;
+
+    if (short_way(env) && normal32(a) && !(a >> 31)) {
+        r.value = sqrtf(p.value);
+        return r.bits;
+    }
     return sf_pack(env, sf_sqrt(env, sf_unpack(a, SF_F32, env->daz)), SF_F32);
 }
 
 uint64_t f64_sqrt(struct sf_env *env, uint64_t a)
 {
+    union host64 p = {a}, r;
+
+    if (short_way(env) && normal64(a) && !(a >> 63)) {
+        r.value = sqrt(p.value);
+        return r.bits;
+    }
     return sf_pack(env, sf_sqrt(env, sf_unpack(a, SF_F64, env->daz)), SF_F64);
 }
 

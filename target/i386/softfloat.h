@@ -43,6 +43,7 @@ struct sf_env {
     bool daz;          /* denormal operands are zero */
     bool ftz;          /* tiny results are zero (only while UE is masked) */
     bool x87;          /* x87 NaN rules; SSE rules otherwise */
+    uint8_t raised;    /* enum sf_flag: already up, need not be found again; 0 is always right */
 
     uint8_t flags;   /* out: collected enum sf_flag */
     bool rounded_up; /* out: the last result was rounded away from zero (x87 C1) */

@@ -50,7 +50,7 @@ static void prepare_x87(uint8_t *area, struct rng *rng)
 static void prepare_vectors(uint8_t *area, struct rng *rng)
 {
     unsigned masks = rng_chance(rng, 75) ? 0x3f : rng_below(rng, 64);
-    unsigned flags = rng_chance(rng, 30) ? rng_below(rng, 64) : 0;
+    unsigned flags = rng_chance(rng, 40) ? rng_below(rng, 64) : 0;
 
     store_le32(area + AREA_MXCSR, masks << 7 | flags | rng_below(rng, 4) << 13 |
                                       (uint32_t)rng_chance(rng, 20) << 6 |
