@@ -347,10 +347,17 @@ static const struct state_field pm_fields[] = {
     {0},
 };
 
+/* The timer's status bit is set when somebody looks; saving is looking. */
+static void pm_pre_save(void *base)
+{
+    update_timer_status(base);
+}
+
 static const struct state_table pm_state = {
     .name = "piix4_pm",
     .version = 1,
     .fields = pm_fields,
+    .pre_save = pm_pre_save,
     .post_load = pm_post_load,
 };
 
