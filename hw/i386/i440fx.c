@@ -72,6 +72,7 @@ struct i440fx {
 
 struct i440fx_pci {
     struct pci_device pci;
+    uint8_t pam[PAM_REGS]; /* as last carried out: what leaving S3 goes back to */
 };
 
 static struct i440fx *from_dev(struct device *dev)
@@ -128,6 +129,7 @@ static void update_pam(struct pci_device *pci)
     struct i440fx *host = host_of(pci);
     struct address_space *memory = &host->dev.machine->memory;
 
+    memcpy(container_of(pci, struct i440fx_pci, pci)->pam, pci->config + PAM_0, PAM_REGS);
     address_space_begin(memory);
     for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
         struct pam_segment *seg = &host->pam[i];
@@ -313,10 +315,16 @@ static bool i440fx_pci_realize(struct device *dev, GError **error)
     return true;
 }
 
+/* Shadow RAM outlasts S3: firmware that wakes finds in it that it has run before. */
 static void i440fx_pci_reset(struct device *dev)
 {
-    update_pam(pci_from_dev(dev));
-    update_smram(pci_from_dev(dev));
+    struct pci_device *pci = pci_from_dev(dev);
+
+    if (dev->machine->waking) {
+        memcpy(pci->config + PAM_0, container_of(pci, struct i440fx_pci, pci)->pam, PAM_REGS);
+    }
+    update_pam(pci);
+    update_smram(pci);
 }
 
 static bool i440fx_post_load(void *base, unsigned version, GError **error)

@@ -124,6 +124,19 @@ static void test_pam_has_four_states(struct fixture *f, gconstpointer data)
     g_assert_cmphex(bare_load(&f->b, ROM_AT, 1), ==, 0xab);
 }
 
+static void test_shadow_ram_outlasts_s3(struct fixture *f, gconstpointer data)
+{
+    (void)data;
+    put(f, PAM_0, 0x30, 1);
+    bare_store(&f->b, ROM_AT, 0x55, 1);
+    f->b.m->waking = true;
+    device_reset(f->pci->bus.parent);
+    g_assert_cmphex(bare_load(&f->b, ROM_AT, 1), ==, 0x55);
+    f->b.m->waking = false;
+    device_reset(f->pci->bus.parent);
+    g_assert_cmphex(bare_load(&f->b, ROM_AT, 1), ==, 0xab);
+}
+
 static void test_pam_segments_are_where_they_should_be(struct fixture *f, gconstpointer data)
 {
     (void)data;
@@ -168,6 +181,7 @@ int main(int argc, char **argv)
     TEST("/reset-port", test_a_byte_at_0xcf9_is_the_reset_register);
     TEST("/pam/states", test_pam_has_four_states);
     TEST("/pam/segments", test_pam_segments_are_where_they_should_be);
+    TEST("/pam/s3", test_shadow_ram_outlasts_s3);
     TEST("/smram", test_smram_opens_and_locks);
     return g_test_run();
 }
