@@ -421,8 +421,6 @@ void acpi_add_dsdt(struct pc_machine *pc, struct acpi_build *b)
         add_processor(pc, &a, i);
     }
     aml_end(&a);
-    aml_scope(&a, "\\_GPE"); /* present, without handlers */
-    aml_end(&a);
     code = aml_finish(&a);
 
     b->dsdt = acpi_table_begin(&b->set, "DSDT", 2);

@@ -137,7 +137,7 @@ static void add_firmware(struct pc_machine *pc, struct smbios *s)
     const char *uefi = text_of(s, 0, "uefi", "off");
     unsigned major = 0, minor = 0;
 
-    if (!s->options[0] && !pc->m.boot.kernel) {
+    if (!s->options[0] && !(pc->m.boot.kernel && !pc->m.boot.firmware)) {
         return; /* firmware describes itself */
     }
     sscanf(release, "%u.%u", &major, &minor);
