@@ -52,6 +52,7 @@ bool linux_image_read(const struct boot_file *f, struct linux_image *ret, GError
 {
     uint8_t *h = ret->header;
     unsigned sectors, end;
+    uint64_t need;
 
     memset(ret, 0, sizeof(*ret));
     if (!boot_file_read(f, 0, h, MIN(f->size, (uint64_t)LINUX_HEADER_MAX), error)) {
@@ -69,6 +70,11 @@ bool linux_image_read(const struct boot_file *f, struct linux_image *ret, GError
                     f->path, f->size);
     }
     ret->kernel_bytes = f->size - ret->setup_bytes;
+    need = load_le32(h + LINUX_SYSSIZE) * 16ULL;
+    if (ret->version >= 0x204 && need > ret->kernel_bytes + 15) {
+        return fail(error, "kernel '%s' is cut off: it has %" PRIu64 " bytes of %" PRIu64, f->path,
+                    f->size, need + ret->setup_bytes);
+    }
     /* The header says where it ends; newer fields of an older one read as 0. */
     end = MIN((unsigned)LINUX_HEADER + h[LINUX_HEADER_LEN], (unsigned)LINUX_HEADER_MAX);
     memset(h + end, 0, LINUX_HEADER_MAX - end);

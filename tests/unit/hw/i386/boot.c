@@ -105,6 +105,18 @@ static void test_linux_of_set_up_code_only(struct fixture *f, gconstpointer data
     g_assert_nonnull(strstr(f->error->message, "cut off"));
 }
 
+static void test_linux_shorter_than_its_header_says(struct fixture *f, gconstpointer data)
+{
+    struct linux_image k;
+
+    (void)data;
+    make_linux(f);
+    store_le32(f->bytes + LINUX_SYSSIZE, (FILE_BYTES - 1024) / 16 + 1);
+    open_kernel(f);
+    g_assert_false(linux_image_read(&f->file, &k, &f->error));
+    g_assert_nonnull(strstr(f->error->message, "cut off"));
+}
+
 static void test_linux_too_old(struct fixture *f, gconstpointer data)
 {
     struct linux_image k;
@@ -328,6 +340,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     TEST("/linux/header", test_linux_header);
     TEST("/linux/cut", test_linux_of_set_up_code_only);
+    TEST("/linux/syssize", test_linux_shorter_than_its_header_says);
     TEST("/linux/old", test_linux_too_old);
     TEST("/linux/short", test_a_short_file_is_no_linux);
     TEST("/elf/load", test_elf_segments_and_entry);
