@@ -444,7 +444,10 @@ static char *pci_describe(struct bus *b, struct device *d)
     const struct pci_device *dev = pci_from_dev(d);
 
     (void)b;
-    return g_strdup_printf("addr = %02x.%x", PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn));
+    return g_strdup_printf("addr %02x:%02x.%x, pci id %04x:%04x", pci_bus_nr(dev->bus),
+                           PCI_SLOT(dev->devfn), PCI_FUNC(dev->devfn),
+                           pci_config_get16(dev, PCI_VENDOR_ID),
+                           pci_config_get16(dev, PCI_DEVICE_ID));
 }
 
 struct pci_device *pci_create(struct pci_bus *bus, int devfn, const char *type, GError **error, ...)
