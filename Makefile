@@ -78,7 +78,10 @@ device_tests := $(basename $(call files_in,tests/device,c))
 
 # Tiny guests: NAME.S is a 32-bit multiboot ELF at 1 MiB, NAME64.S a 64-bit ELF there,
 # NAME16.S a flat 16-bit image at 0x7c00. NAME.ld beside it replaces the default layout.
-guests := $(basename $(call files_in,tests/guest,S))
+# Those in C have their rules in tests/guest/rules.mak.
+guests_s := $(basename $(call files_in,tests/guest,S))
+guests_c := $(basename $(call files_in,tests/guest,c))
+guests := $(guests_s) $(guests_c)
 
 tool_mains := $(filter-out $(off),$(call files_in,tools,c))
 tools := $(notdir $(basename $(filter tools/vitro-%,$(tool_mains))))
@@ -143,9 +146,9 @@ guest_link = $(call say,GUEST,$@)$(newline)$(at)ld $1 $(if $(guest_ld),-T $(gues
              -z noexecstack --build-id=none -nostdlib -static -o $@ $<
 guest_as = $(call say,AS,$@)$(newline)@mkdir -p $(@D)$(newline)$(at)$(CC) -I$(SRC) $1 \
            -ffreestanding -fno-pic -MMD -MP -c -o $@ $<
-guests16 := $(filter %16,$(guests))
-guests64 := $(filter %64,$(guests))
-guests32 := $(filter-out $(guests16) $(guests64),$(guests))
+guests16 := $(filter %16,$(guests_s))
+guests64 := $(filter %64,$(guests_s))
+guests32 := $(filter-out $(guests16) $(guests64),$(guests_s))
 $(addsuffix .go,$(guests16) $(guests32)): %.go: $(SRC)/%.S config-host.mak
 	$(call guest_as,-m32)
 $(addsuffix .go,$(guests64)): %.go: $(SRC)/%.S config-host.mak
