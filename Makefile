@@ -155,10 +155,10 @@ $(addsuffix .go,$(guests64)): %.go: $(SRC)/%.S config-host.mak
 	$(call guest_as,-m64)
 $(guests16): %: %.go $$(wildcard $(SRC)/$$*.ld)
 	$(call guest_link,-m elf_i386 --oformat binary,-Ttext=0x7c00 -e 0x7c00)
-$(guests32): %: %.go $$(wildcard $(SRC)/$$*.ld)
-	$(call guest_link,-m elf_i386,-Ttext=0x100000 -e _start)
-$(guests64): %: %.go $$(wildcard $(SRC)/$$*.ld)
-	$(call guest_link,-m elf_x86_64,-Ttext=0x100000 -e _start)
+$(guests32): %: %.go $$(wildcard $(SRC)/$$*.ld) $(SRC)/tests/guest/guest.ld
+	$(call guest_link,-m elf_i386,-T $(SRC)/tests/guest/guest.ld)
+$(guests64): %: %.go $$(wildcard $(SRC)/$$*.ld) $(SRC)/tests/guest/guest.ld
+	$(call guest_link,-m elf_x86_64,-T $(SRC)/tests/guest/guest.ld)
 
 -include $(patsubst %,%.d,$(basename $(objects) $(test_lib) $(tool_mains)) \
     $(unit_tests) $(device_tests) $(guests))

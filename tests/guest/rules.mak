@@ -9,8 +9,7 @@ guest_cc = $(call say,CC,$@)$(newline)@mkdir -p $(@D)$(newline)$(at)$(CC) -I$(SR
            -fno-strict-aliasing -fno-tree-loop-distribute-patterns -mgeneral-regs-only \
            -mno-red-zone -MMD -MP -c -o $@ $<
 guest_c_link = $(call say,GUEST,$@)$(newline)$(at)ld $1 -T $(SRC)/tests/guest/guest.ld \
-               -z noexecstack --build-id=none --no-warn-rwx-segments -nostdlib -static -o $@ \
-               $(filter %.go,$^)
+               -z noexecstack --build-id=none -nostdlib -static -o $@ $(filter %.go,$^)
 
 guests_c64 := $(filter %64,$(guests_c))
 guests_c32 := $(filter-out $(guests_c64),$(guests_c))

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A compute loop in ring 3, for measuring: "turns=N" on the command line gives its length in
+ * millions; prints the turns, the instructions and the time stamps that they took.
+ */
+#include "tests/guest/trap64.h"
+
+enum { LOOP_INSTRUCTIONS = 8, START_INFO_CMDLINE = 24 };
+
+/*
+ * Eight instructions per turn: arithmetic, shifts, a load, a store, a branch. The same loop is in
+ * tests/bench/loop.c, for the host.
+ */
+asm("user_loop:\n\t"
+    "movq $1, %rax\n\tmovq $0x9e3779b97f4a7c15, %rcx\n"
+    "1:\taddq %rcx, %rax\n\txorq -64(%rsp), %rax\n\tmovq %rax, %rdx\n\tshrq $7, %rdx\n\t"
+    "addq %rdx, %rax\n\tmovq %rax, -64(%rsp)\n\tdecq %rdi\n\tjnz 1b\n\tint $0x80");
+extern char user_loop[];
+
+/* The number behind KEY in the command line that PVH hands over, or 0. */
+static uint64_t number_of(uintptr_t start_info, const char *key)
+{
+    const char *s = *(const char *const *)(start_info + START_INFO_CMDLINE);
+    uint64_t val = 0;
+
+    for (; s && *s; s++) {
+        size_t n = 0;
+
+        while (key[n] && s[n] == key[n]) {
+            n++;
+        }
+        if (!key[n]) {
+            for (s += n; *s >= '0' && *s <= '9'; s++) {
+                val = val * 10 + (uint64_t)(*s - '0');
+            }
+            return val;
+        }
+    }
+    return 0;
+}
+
+int main(uintptr_t start_info)
+{
+    uint64_t turns = number_of(start_info, "turns="), start, result;
+
+    if (!turns) {
+        turns = 1;
+    }
+    turns *= 1000000;
+    start = rdtsc();
+    result = user_call(user_loop, turns);
+    put("turns ");
+    put_hex(turns);
+    put(" instructions ");
+    put_hex(turns * LOOP_INSTRUCTIONS);
+    put(" cycles ");
+    put_hex(rdtsc() - start);
+    put(" result ");
+    put_hex(result);
+    put("\n");
+    check_eq("loop-ended-by-itself", fault.vector, TRAP_SYSCALL);
+    finish();
+}
