@@ -11,6 +11,8 @@ import subprocess
 
 import pytest
 
+from vm import VM
+
 GUESTS = os.path.join(os.environ["BUILD"], "tests", "guest")
 PASSED = 0x10 << 1 | 1
 ACCELERATORS = ["tcg", "kvm"]
@@ -56,6 +58,103 @@ def test_one_cpu(guest, accel):
 
 
 @pytest.mark.parametrize("accel", ACCELERATORS)
-@pytest.mark.parametrize("guest", ["interrupts64"])
+@pytest.mark.parametrize("guest", ["interrupts64", "smc64"])
 def test_two_cpus(guest, accel):
     run(accel, guest, "-smp", "2")
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_all_cpus_start(cpus, accel):
+    assert f"ok smp-count {cpus}\n" in run(accel, "smp", "-smp", cpus, "-append", f"cpus={cpus}")
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+def test_user_mode_loop_computes_what_the_host_computes(accel):
+    def host(turns):
+        mask = 2**64 - 1
+        value, memory = 1, 0
+        for _ in range(turns):
+            value = (value + 0x9e3779b97f4a7c15 & mask) ^ memory
+            memory = value = value + (value >> 7) & mask
+        return value
+
+    out = run(accel, "userloop64", "-append", "turns=1")
+    assert f"result {host(1000000):#x}\n" in out
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+def test_resets_come_back_to_the_kernel(accel):
+    out = run(accel, "reset")
+    assert re.findall(r"ok reset-by-(\S+)", out) == ["triple-fault", "keyboard-controller",
+                                                     "port-cf9", "port-92"]
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+def test_triple_fault_ends_the_process_without_reboot(accel):
+    status, out, _ = start(accel, "-kernel", os.path.join(GUESTS, "reset"), "-no-reboot")
+    assert (status, out) == (0, "")
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+def test_pvh_hands_over_what_it_should(accel, tmp_path):
+    module = tmp_path / "module"
+    module.write_bytes(b"module one\0")
+    run(accel, "pvh", "-initrd", module, "-append", "pvh test")
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+def test_multiboot_hands_over_what_it_should(accel, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"module one\0")
+    two.write_bytes(b"second module\0")
+    run(accel, "multiboot", "-initrd", f"{one} with words,{two}", "-append", "multi boot=1")
+
+
+@pytest.fixture
+def medium(request, tmp_path):
+    """The boot sector on a medium; the emulator's arguments for it and the BIOS's drive."""
+    with open(os.path.join(GUESTS, "bootsector16"), "rb") as f:
+        sector = f.read()
+    assert len(sector) == 512
+    image = tmp_path / "image"
+    floppy = sector + bytes(1474560 - 512)
+    if request.param == "disk":
+        image.write_bytes(sector + bytes(2**20 - 512))
+        return ["-hda", image], "0x80"
+    if request.param == "floppy":
+        image.write_bytes(floppy)
+        return ["-fda", image], "0x00"
+    if not shutil.which("xorriso"):
+        pytest.skip("no xorriso (Debian: xorriso) to make a CD")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "boot.img").write_bytes(floppy)
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-b", "boot.img", "-o", image, tree],
+                   stderr=subprocess.DEVNULL, timeout=60, check=True)
+    return ["-cdrom", image, "-boot", "d"], "0x00"
+
+
+@pytest.mark.parametrize("accel", ACCELERATORS)
+@pytest.mark.parametrize("medium", ["disk", "floppy", "cd"], indirect=True)
+def test_boot_sector_prints_and_exits(medium, accel, tmp_path):
+    args, drive = medium
+    serial = tmp_path / "serial"
+    status, out, err = start(accel, "-serial", f"file:{serial}", *args)
+    wanted = f"boot sector from drive {drive}\r\n"
+    assert status == PASSED, f"status {status}: {err}{out}"
+    assert out == wanted
+    assert serial.read_bytes().decode() == wanted
+
+
+@pytest.mark.parametrize("medium", ["disk"], indirect=True)
+def test_boot_sector_is_on_the_screen(medium):
+    """Without the debug exit the guest stays, and text memory holds what INT 10h printed."""
+    with VM("-accel", "tcg", *medium[0], m="64") as vm:
+        vm.expect(r"boot sector from drive 0x80\r\n")
+        dump = vm.monitor("xp /4000xb 0xb8000")
+    cells = [int(b, 16) for line in dump.splitlines()
+             for b in re.findall(r"\b0x[0-9a-f]{2}\b", line.split(":", 1)[-1])]
+    assert len(cells) == 4000
+    text = bytes(cells[::2]).decode("cp437")
+    assert "boot sector from drive 0x80" in text, text
