@@ -93,9 +93,9 @@ struct region {
     struct region *parent;
     uint64_t addr; /* in the parent */
     int priority;
-    GPtrArray *children; /* highest priority first */
-    GSList *spaces;      /* address spaces whose root this is */
-    GSList *aliases;     /* alias regions that show this one */
+    GPtrArray *children;  /* highest priority first */
+    GSList *spaces;       /* address spaces whose root this is */
+    GSList *aliases;      /* alias regions that show this one */
     bool reads_go_to_ops; /* REGION_ROM in command mode: see region_set_romd() */
 };
 
