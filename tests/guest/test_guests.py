@@ -25,6 +25,10 @@ def accelerator(name):
             os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
         except OSError as e:
             pytest.skip(f"/dev/kvm: {e.strerror}")
+        engines = subprocess.run([os.environ["VITRO"], "-accel", "help"],
+                                 stdout=subprocess.PIPE, timeout=20, check=True)
+        if b"kvm" not in engines.stdout.split():
+            pytest.skip("built without KVM")
     return name
 
 
