@@ -217,9 +217,7 @@ void x86_cpu_reset(struct x86_cpu *cpu)
         x86_cpu_features_changed(cpu);
     }
     reset_common(cpu);
-    if (cpu->clock) {
-        x86_tsc_write(cpu, 0);
-    }
+    cpu->tsc_offset = 0; /* the same for all CPUs, whenever each is reset */
     x86_cpu_state_loaded(cpu);
     log_reset(cpu, "reset");
 }
