@@ -375,6 +375,7 @@ struct tcg_block *tcg_block_find(struct tcg_cpu *tc)
     uint64_t la;
 
     tc->link_from = NULL;
+    tc->crossing = NULL;
     cpu->start_rip = cpu->rip;
     if (!(cpu->mode & MODE_CODE64)) {
         cpu->rip = cpu->start_rip = (uint32_t)cpu->rip;
@@ -388,6 +389,12 @@ struct tcg_block *tcg_block_find(struct tcg_cpu *tc)
         return NULL;
     }
     b = lookup(tc, host, cpu->mode & BLOCK_MODE);
+    if (!b && (la & ~PAGE_MASK) > PAGE_SIZE - 15) {
+        tc->crossing = tcg_crossing_find(tc, la);
+        if (tc->crossing) {
+            return NULL;
+        }
+    }
     if (!b) {
         uint64_t flushes = tc->flushes;
 

@@ -149,7 +149,9 @@ static void log_block_entry(struct x86_cpu *cpu)
 static void step(struct tcg_cpu *tc)
 {
     tc->steps++;
-    x86_step_one(tc->cpu);
+    if (!tcg_crossing_learn(tc)) {
+        x86_step_one(tc->cpu);
+    }
 }
 
 static enum vcpu_exit loop(struct tcg_cpu *tc)
@@ -183,6 +185,8 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
         }
         if (b) {
             tcg_run_block(cpu, b);
+        } else if (tc->crossing) {
+            tcg_crossing_run(cpu, tc->crossing);
         } else {
             step(tc);
         }

@@ -50,6 +50,15 @@ struct jump_entry {
     struct tcg_block *block;
 };
 
+/* A decoded instruction that reaches into a second page. */
+struct tcg_crossing {
+    uint64_t la;
+    uint32_t mode;
+    uint8_t in_first; /* bytes in the first page */
+    uint8_t bytes[15];
+    struct x86_insn insn;
+};
+
 #define JUMP_BITS 12
 #define HASH_BITS 13
 
@@ -66,6 +75,8 @@ struct tcg_cpu {
     struct jump_entry jumps[1 << JUMP_BITS];
     struct tcg_block *hash[1 << HASH_BITS];
     GHashTable *pages; /* host page -> struct code_page */
+    struct tcg_crossing crossings[64];
+    struct tcg_crossing *crossing; /* what tcg_block_find() found instead of a block */
     /* a block to be linked to the one found next */
     struct tcg_block *link_from;
     unsigned link_slot;
@@ -110,12 +121,21 @@ void tcg_exclusive(struct x86_cpu *cpu, bool enter);
 /* block.c */
 void tcg_blocks_init(struct tcg_cpu *tc);
 void tcg_blocks_fini(struct tcg_cpu *tc);
-/* The block at cpu->rip; NULL: execute one instruction by itself. May raise. */
+/*
+ * The block at cpu->rip; NULL: execute one instruction by itself, tc->crossing if that is set.
+ * May raise.
+ */
 struct tcg_block *tcg_block_find(struct tcg_cpu *tc);
 void tcg_blocks_flush(struct tcg_cpu *tc);
 /* Drops what tcg_code_written() on other threads has found stale. */
 void tcg_blocks_drop_stale(struct tcg_cpu *tc);
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
+
+/* crossing.c: the entry for @la if it still holds; executing it; executing and keeping a new one
+ * (false: the instruction at cpu->rip is nothing for that). */
+struct tcg_crossing *tcg_crossing_find(struct tcg_cpu *tc, uint64_t la);
+void tcg_crossing_run(struct x86_cpu *cpu, const struct tcg_crossing *c);
+bool tcg_crossing_learn(struct tcg_cpu *tc);
 
 /* handlers.c: the slow twins and the ends of blocks */
 void tcg_run_generic(struct x86_cpu *cpu, const struct x86_insn *i);

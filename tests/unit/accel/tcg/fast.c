@@ -226,6 +226,31 @@ static void test_data_in_a_code_page_keeps_blocks(void)
     engine_free(e);
 }
 
+/* An instruction in two pages is decoded once, and again when either half changes. */
+static void test_page_crossing_instruction_is_kept_and_checked(void)
+{
+    /* at the end of a page: add eax, 1 in five bytes; dec ecx; jnz; hlt */
+    static const uint8_t code[] = {0x05, 0x01, 0x00, 0x00, 0x00, 0xff, 0xc9, 0x75, 0xf7, 0xf4};
+    struct engine *e = engine_new(/* code64= */ true);
+    struct x86_cpu *cpu = e->rig->cpu;
+    uint64_t at = CODE_AT + 0x1000 - 2;
+
+    rig_put(e->rig, at, code, sizeof(code));
+    cpu->gpr[X86_RCX] = 1000;
+    cpu->gpr[X86_RAX] = 0;
+    cpu->rip = at;
+    engine_run(e);
+    g_assert_cmpuint(cpu->gpr[X86_RAX], ==, 1000);
+    g_assert_cmpuint(e->tc.steps, <, 10);
+    *(uint8_t *)rig_at(e->rig, at + 2) = 1; /* the immediate becomes 0x101 */
+    cpu->gpr[X86_RCX] = 10;
+    cpu->gpr[X86_RAX] = 0;
+    cpu->rip = at;
+    engine_run(e);
+    g_assert_cmpuint(cpu->gpr[X86_RAX], ==, 10 * 0x101);
+    engine_free(e);
+}
+
 /* A guest fault in the middle of a block is precise. */
 static void test_fault_inside_a_block_is_precise(void)
 {
@@ -255,6 +280,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fast-32", test_fast_handlers_agree_in_32_bit_code);
     g_test_add_func("/self-modifying", test_self_modifying_code_takes_effect_at_once);
     g_test_add_func("/data-in-code-page", test_data_in_a_code_page_keeps_blocks);
+    g_test_add_func("/page-crossing", test_page_crossing_instruction_is_kept_and_checked);
     g_test_add_func("/precise-fault", test_fault_inside_a_block_is_precise);
     return g_test_run();
 }
