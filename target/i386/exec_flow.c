@@ -112,12 +112,14 @@ void exec_CALLF(struct x86_cpu *cpu, const struct x86_insn *i)
     x86_far_call(cpu, (uint16_t)(i->imm >> 32), (uint32_t)i->imm, i->width);
 }
 
+/* AMD's processors have no 64-bit offsets in far pointers. */
 static uint16_t load_far(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t *ret_off)
 {
-    uint64_t la = operand_linear(cpu, i, 0, i->width + 2, /* write= */ false);
+    unsigned size = cpu->vendor_amd ? MIN(i->width, 4) : i->width;
+    uint64_t la = operand_linear(cpu, i, 0, size + 2, /* write= */ false);
 
-    *ret_off = mem_read(cpu, la, i->width);
-    return mem_read16(cpu, (la + i->width) & cpu->ea_mask);
+    *ret_off = mem_read(cpu, la, size);
+    return mem_read16(cpu, (la + size) & cpu->ea_mask);
 }
 
 void exec_JMPF_IND(struct x86_cpu *cpu, const struct x86_insn *i)

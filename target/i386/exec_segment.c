@@ -71,9 +71,10 @@ void exec_MOV_TO_SEG(struct x86_cpu *cpu, const struct x86_insn *i)
     shadow_after_ss(cpu, i->reg);
 }
 
+/* AMD's processors have no 64-bit offsets in far pointers. */
 static void load_far(struct x86_cpu *cpu, const struct x86_insn *i, unsigned s)
 {
-    unsigned size = operand_size(i, 0);
+    unsigned size = cpu->vendor_amd ? MIN(operand_size(i, 0), 4) : operand_size(i, 0);
     uint64_t la = operand_linear(cpu, i, 0, size + 2, /* write= */ false);
     uint64_t off = mem_read(cpu, la, size);
 
@@ -253,7 +254,8 @@ void exec_LAR(struct x86_cpu *cpu, const struct x86_insn *i)
     bool ok = visible(cpu, sel, /* limit= */ false, &d);
 
     if (ok) {
-        operand_store(cpu, i, 0, d.low >> 32 & (i->width == 2 ? 0xff00 : 0x00f0ff00));
+        /* bits 16-19 are undefined: the limit's, on processors */
+        operand_store(cpu, i, 0, d.low >> 32 & (i->width == 2 ? 0xff00 : 0x00ffff00));
     }
     set_zf(cpu, ok);
 }
