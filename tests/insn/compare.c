@@ -34,11 +34,12 @@ enum part {
     PART_VEC = 1 << 10,
     PART_MEMORY = 1 << 11,
     PART_CR2 = 1 << 12,
+    PART_SELECTORS = 1 << 13,
 };
 
 static const char *const part_names[] = {
     "exception", "rip",          "registers", "flags",   "fcw",    "fsw", "ftw",
-    "st",        "x87 pointers", "mxcsr",     "vectors", "memory", "cr2"};
+    "st",        "x87 pointers", "mxcsr",     "vectors", "memory", "cr2", "selectors"};
 
 struct options {
     uint64_t seed, one_case, count;
@@ -95,10 +96,11 @@ static unsigned ignored_parts(unsigned op)
 
 static bool registers_equal(const struct run *r)
 {
-    for (unsigned n = 0; n < (r->c.bits == 64 ? 16 : 8); n++) {
-        uint64_t mask = r->c.bits == 64 ? ~0ull : 0xffffffff;
+    /* After a far jump out of 64-bit code the upper halves are undefined too. */
+    bool wide = r->c.bits == 64 && r->soft.sel[X86_CS] == 0x33;
 
-        if ((r->host.gpr[n] ^ r->soft.gpr[n]) & mask) {
+    for (unsigned n = 0; n < (wide ? 16 : 8); n++) {
+        if ((r->host.gpr[n] ^ r->soft.gpr[n]) & (wide ? ~0ull : 0xffffffff)) {
             return false;
         }
     }
@@ -146,6 +148,7 @@ static unsigned differing_parts(struct run *r)
     parts |= area_equal(r, AREA_MXCSR, 4) ? 0 : PART_MXCSR;
     parts |= area_equal(r, AREA_XMM, 256) && area_equal(r, AREA_YMM, 256) ? 0 : PART_VEC;
     parts |= memcmp((void *)DATA_AT, guest_data(r->guest), DATA_BYTES) ? PART_MEMORY : 0;
+    parts |= memcmp(h->sel, s->sel, sizeof(h->sel)) ? PART_SELECTORS : 0;
     return parts & ~ignored_parts(row->op);
 }
 
@@ -212,7 +215,8 @@ static void print_difference(const struct run *r, unsigned parts)
     unsigned shown = 0;
 
     for (unsigned n = 0; n < 16; n++) {
-        if (r->host.gpr[n] != r->soft.gpr[n] || r->c.state.gpr[n] != r->host.gpr[n]) {
+        if (r->host.gpr[n] != r->soft.gpr[n] || r->c.state.gpr[n] != r->host.gpr[n] ||
+            n == r->c.insn.rm || n == r->c.insn.reg || n == r->c.insn.base) {
             printf("  %-3s before %016llx host %016llx soft %016llx\n", names[n],
                    (long long)r->c.state.gpr[n], (long long)r->host.gpr[n],
                    (long long)r->soft.gpr[n]);
@@ -259,6 +263,9 @@ static void report(const struct run *r, uint64_t seed, unsigned parts)
            (long long)r->host.rip, (long long)r->soft.rip, (long long)r->c.state.rflags,
            (long long)r->host.rflags, (long long)r->soft.rflags);
     print_address(r);
+    for (unsigned n = 0; n < 6; n++) {
+        printf("  selector %u host %04x soft %04x\n", n, r->host.sel[n], r->soft.sel[n]);
+    }
     print_area("before", &r->c.state);
     print_area("host  ", &r->host);
     print_area("soft  ", &r->soft);
@@ -299,6 +306,18 @@ static void normalise(struct run *r)
     r->soft.rflags &= ~(uint64_t)FLAG_RF;
 }
 
+static bool touches_gs(const struct insn_case *c)
+{
+    switch (x86_rows[c->row].op) {
+    case OP_WRGSBASE:
+    case OP_LGS:
+    case OP_POP_GS:
+        return true;
+    default:
+        return x86_rows[c->row].op == OP_MOV_TO_SEG && c->insn.reg == X86_GS;
+    }
+}
+
 /* Runs the case of `seed`; false when the seed gives none. */
 static bool run_case(struct run *r, unsigned row, uint64_t seed, bool verbose)
 {
@@ -312,7 +331,7 @@ static bool run_case(struct run *r, unsigned row, uint64_t seed, bool verbose)
     native_set_code(r->c.code, r->c.len, r->c.bits);
     guest_set_code(r->guest, (const uint8_t *)INSN_AT, 32); /* with the exit behind it */
     native_run(&r->c.state, &r->host, r->c.bits);
-    if (x86_rows[row].op == OP_WRGSBASE) {
+    if (touches_gs(&r->c)) {
         native_reset_gs();
     }
     run_guest(r);

@@ -31,6 +31,7 @@ enum {
 };
 
 #define SYSTEM_AT 0xffff900000000000ull
+#define LDT_AT    (SYSTEM_AT + 0x2000)
 #define STACK_AT  (SYSTEM_AT + 0x4000)
 #define STACK_TOP (STACK_AT + 0x1000)
 #define GDT_AT    (SYSTEM_AT + 0x1000)
@@ -120,6 +121,16 @@ static void make_memory(struct guest *g)
     memset(g->ram->host + PHYS_CODE, 0xcc, CODE_BYTES);
 }
 
+static uint64_t descriptor(const struct ldt_entry *e)
+{
+    uint64_t type = 1 | (e->restricted ? 0 : 2) | e->contents << 2; /* accessed */
+    uint64_t high = (type | 0x10 | 3 << 5 | (e->absent ? 0 : 0x80)) << 8 | 1 << 20 /* available */ |
+                    (e->big ? 1 << 22 : 0) | (e->pages ? 1 << 23 : 0);
+
+    high |= (e->limit & 0xf0000) | (e->base >> 16 & 0xff) | (uint64_t)(e->base >> 24) << 24;
+    return high << 32 | (uint64_t)(e->base & 0xffff) << 16 | (e->limit & 0xffff);
+}
+
 /* IDT at the page's start, GDT and TSS behind it. */
 static void make_tables(struct guest *g)
 {
@@ -138,6 +149,9 @@ static void make_tables(struct guest *g)
     store_le64(gdt + 0x20, 0x00cffb000000ffffull); /* user code, 32 bits: 0x23 */
     store_le64(gdt + 0x28, 0x00cff3000000ffffull); /* user data: 0x2b */
     store_le64(gdt + 0x30, 0x00affb000000ffffull); /* user code: 0x33 */
+    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
+        store_le64(page + (LDT_AT - SYSTEM_AT) + 8 * n, descriptor(&ldt_entries[n]));
+    }
     store_le64(tss + 4, STACK_TOP);
     store_le16(tss + 102, 0xffff); /* no I/O bitmap */
 }
@@ -220,6 +234,7 @@ static void set_machine(struct guest *g, unsigned bits, uint64_t fs_base)
     cpu->gdt = (struct x86_table){.base = GDT_AT, .limit = 0x37};
     user_segments(cpu, bits, fs_base);
     x86_seg_set(cpu, X86_TR, 0x40, TSS_AT, 0x67, SEG_P | 0xb);
+    x86_seg_set(cpu, X86_LDTR, 0x50, LDT_AT, 8 * LDT_ENTRIES - 1, SEG_P | 2);
     x86_eflags_set(cpu, 0x202);
     x86_cpu_state_loaded(cpu);
 }
@@ -309,6 +324,9 @@ static void store_state(const struct x86_cpu *cpu, struct machine_state *out)
 
     memset(a, 0, AREA_BYTES);
     memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+    for (unsigned n = 0; n < 6; n++) {
+        out->sel[n] = cpu->seg[n].sel;
+    }
     out->rip = cpu->rip;
     out->rflags = x86_eflags_get(cpu);
     store_le16(a + AREA_FCW, cpu->fpu.cw);
@@ -345,6 +363,8 @@ static void take_exception(struct guest *g, struct machine_state *out)
     out->error = has_error_code(out->vector) ? load_le64(top - 48) : 0;
     out->cr2 = out->vector == EXC_PF ? g->cpu->cr2 : 0;
     out->rip = load_le64(frame);
+    out->sel[X86_CS] = load_le16(frame + 8);
+    out->sel[X86_SS] = load_le16(frame + 32);
     out->rflags = load_le64(frame + 16);
     out->gpr[X86_RSP] = load_le64(frame + 24);
 }

@@ -44,7 +44,8 @@ struct native {
     uint32_t entry32;     /* 0x128: far pointer into 32-bit code */
     uint16_t entry32_cs;  /* 0x12c */
     uint16_t entry32_ds;  /* 0x12e: for DS, ES and SS */
-    uint8_t pad[0x10];
+    uint16_t sel_out[6];  /* 0x130 */
+    uint8_t pad[4];
     uint8_t area_in[1024] __attribute__((aligned(64)));  /* 0x140 */
     uint8_t area_out[1024] __attribute__((aligned(64))); /* 0x540 */
 
@@ -63,6 +64,7 @@ static struct native *const native = (struct native *)NATIVE_AT;
 _Static_assert(offsetof(struct native, gpr_out) == 0x80, "known to the code below");
 _Static_assert(offsetof(struct native, rflags_in) == 0x100, "known to the code below");
 _Static_assert(offsetof(struct native, entry32) == 0x128, "known to the code below");
+_Static_assert(offsetof(struct native, sel_out) == 0x130, "known to the code below");
 _Static_assert(offsetof(struct native, area_in) == 0x140, "known to the code below");
 _Static_assert(offsetof(struct native, area_out) == 0x540, "known to the code below");
 
@@ -99,6 +101,8 @@ __asm__(".set N, 0x5b3d7000\n"
         "  mov %rsp, N+0xa0\n mov %rbp, N+0xa8\n mov %rsi, N+0xb0\n mov %rdi, N+0xb8\n"
         "  mov %r8, N+0xc0\n mov %r9, N+0xc8\n mov %r10, N+0xd0\n mov %r11, N+0xd8\n"
         "  mov %r12, N+0xe0\n mov %r13, N+0xe8\n mov %r14, N+0xf0\n mov %r15, N+0xf8\n"
+        "  mov %es, N+0x130\n mov %cs, N+0x132\n mov %ss, N+0x134\n"
+        "  mov %ds, N+0x136\n mov %fs, N+0x138\n mov %gs, N+0x13a\n"
         "  mov N+0x110, %rsp\n"
         "  pushfq\n"
         "  popq N+0x108\n"
@@ -142,6 +146,11 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     native->rip = m->gregs[REG_RIP];
     native->rflags_out = m->gregs[REG_EFL];
     save_gprs(m);
+    __asm__ volatile("mov %%es, %0\n mov %%ds, %1\n mov %%fs, %2\n mov %%gs, %3\n"
+                     : "=m"(native->sel_out[0]), "=m"(native->sel_out[3]), "=m"(native->sel_out[4]),
+                       "=m"(native->sel_out[5]));
+    memcpy(&native->sel_out[1], &m->gregs[REG_CSGSFS], 2);
+    memcpy(&native->sel_out[2], (uint8_t *)&m->gregs[REG_CSGSFS] + 6, 2);
     memcpy(native->area_out, frame, AREA_BYTES);
 
     /* The exit needs no vector state; what the instruction left may have an exception waiting. */
@@ -200,17 +209,24 @@ static bool map_code(void)
     return true;
 }
 
-/* The 16-bit segments of state.h. */
+/* The LDT of state.h. */
 static bool make_ldt(void)
 {
-    struct user_desc code = {
-        .entry_number = LDT_CODE16 >> 3, .base_addr = CODE_AT, .limit = 0xffff, .contents = 2};
-    struct user_desc data = {
-        .entry_number = LDT_DATA16 >> 3, .base_addr = DATA_AT, .limit = DATA_BYTES - 1};
+    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
+        const struct ldt_entry *e = &ldt_entries[n];
+        struct user_desc d = {.entry_number = n, .base_addr = e->base, .limit = e->limit};
 
-    code.useable = data.useable = 1;
-    return syscall(SYS_modify_ldt, 0x11, &code, sizeof(code)) == 0 &&
-           syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)) == 0;
+        d.contents = e->contents;
+        d.read_exec_only = e->restricted;
+        d.limit_in_pages = e->pages;
+        d.seg_32bit = e->big;
+        d.seg_not_present = e->absent;
+        d.useable = 1;
+        if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* 32-bit and 16-bit code leaves through here: a far jump to 64-bit code, which jumps to the exit.
@@ -309,7 +325,7 @@ static void sort_out_branches(struct machine_state *out, unsigned bits)
     if (out->vector == 3 && out->rip - 1 - insn_rip(bits) < 16) {
         return; /* the instruction is INT3 itself */
     }
-    if (out->vector == 3 && out->rip + code_base(bits) > CODE_AT) {
+    if (out->vector == 3) {
         out->rip--;
         out->vector = -1;
     } else if ((out->vector == 14 || out->vector == 13) && !at_insn) {
@@ -330,12 +346,16 @@ void native_run(const struct machine_state *in, struct machine_state *out, unsig
     native->entry32_cs = bits == 16 ? LDT_CODE16 : USER_CS32;
     native->entry32_ds = bits == 16 ? LDT_DATA16 : USER_DS;
     native_switch(bits != 64);
-    if (bits != 64) {
+    if (bits != 64 || native->sel_out[0] || native->sel_out[2] != USER_DS || native->sel_out[3]) {
         /* as 64-bit programs have them */
         __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%ss\n" ::"r"(0), "r"(USER_DS));
     }
 
     memcpy(out->gpr, native->gpr_out, sizeof(out->gpr));
+    memcpy(out->sel, native->sel_out, sizeof(out->sel));
+    if (!native->signalled) {
+        out->sel[1] = bits == 64 ? USER_CS64 : native->entry32_cs; /* left by the exit */
+    }
     memcpy(out->area, native->area_out, AREA_BYTES);
     out->rflags = native->rflags_out;
     out->vector = -1;

@@ -77,7 +77,7 @@ void prepare_state(struct insn_case *c, struct rng *rng)
     if (rng_chance(rng, 50)) {
         s->gpr[X86_RBP] = MIDDLE + (rng_next(rng) & 0x7f8) - data_base(c->bits);
     }
-    s->rflags = flags | FLAG_IF | 2 | (rng_chance(rng, 2) ? FLAG_AC : 0);
+    s->rflags = flags | FLAG_IF | 2 | (c->bits != 16 && rng_chance(rng, 2) ? FLAG_AC : 0);
     prepare_x87(s->area, rng);
     prepare_vectors(s->area, rng);
     s->area[AREA_HEADER] = 7;
@@ -328,6 +328,9 @@ static void drop_alignment_check(struct insn_case *c)
 {
     switch (insn_row(&c->insn)->op) {
     case OP_ENTER:
+    case OP_RETF:
+    case OP_CALLF:
+    case OP_CALLF_IND:
     case OP_MASKMOV:
     case OP_VCVTPS2PH:
     case OP_FXSAVE:
@@ -375,6 +378,125 @@ static bool comparable(struct insn_case *c)
         /* EDX:EAX selects the components, so it cannot be part of the address */
         return i->base != X86_RAX && i->base != X86_RDX && i->index != X86_RAX &&
                i->index != X86_RDX;
+    default:
+        return true;
+    }
+}
+
+/* ---- selectors and far pointers ---------------------------------------------------------- */
+
+/* The LDT's, one behind its end, null, and those of the GDT that every host has. */
+static uint16_t selector(struct rng *rng)
+{
+    static const uint16_t global[] = {0x23, 0x2b, 0x33, 0, 3};
+
+    if (rng_chance(rng, 30)) {
+        return global[rng_below(rng, 5)];
+    }
+    if (rng_chance(rng, 10)) {
+        return 0xfffc | rng_below(rng, 4);
+    }
+    return rng_below(rng, LDT_ENTRIES) << 3 | 4 | (rng_chance(rng, 80) ? 3 : rng_below(rng, 4));
+}
+
+/* Where the memory operand is, if it lies within the data. */
+static uint8_t *operand_bytes(struct insn_case *c, unsigned size)
+{
+    const struct x86_insn *i = &c->insn;
+    uint64_t ea = (int64_t)i->disp;
+
+    ea += i->base < 16 ? c->state.gpr[i->base] : 0;
+    ea += i->base == X86_RIP ? insn_rip(c->bits) + c->len : 0;
+    ea += i->index < 16 ? c->state.gpr[i->index] << i->scale : 0;
+    ea = (ea & ~0ull >> (64 - 8 * i->asize)) + segment_base(c, i->seg);
+    return i->is_mem && in_data(ea) && in_data(ea + size - 1) ? c->data + (ea - DATA_AT) : NULL;
+}
+
+/* An offset to go with a code selector. */
+static uint64_t far_offset(const struct insn_case *c, struct rng *rng, uint16_t sel)
+{
+    bool based = (sel & ~3) == (LDT_CODE16 & ~3) || (sel & ~3) == 0x3c;
+
+    return branch_target(c, rng) - (based ? CODE_AT : 0);
+}
+
+/* False when there is nowhere to put it: what lies there would name the host's descriptors. */
+static bool put_far(struct insn_case *c, struct rng *rng, uint8_t *p, bool code)
+{
+    unsigned size = MIN(c->insn.width, 4);
+    uint16_t sel = selector(rng);
+
+    if (p) {
+        store_le(p, code ? far_offset(c, rng, sel) : rng_integer(rng), size);
+        store_le16(p + size, sel);
+    }
+    return p;
+}
+
+static bool put_selector(struct insn_case *c, struct rng *rng)
+{
+    uint8_t *p = operand_bytes(c, 2);
+
+    if (!c->insn.is_mem) {
+        c->state.gpr[c->insn.rm & 15] = selector(rng);
+    } else if (p) {
+        store_le16(p, selector(rng));
+    }
+    return p || !c->insn.is_mem;
+}
+
+/* What RETF and POP take from the stack. */
+static bool put_stack(struct insn_case *c, struct rng *rng)
+{
+    uint64_t rsp = c->state.gpr[X86_RSP] + data_base(c->bits);
+    uint8_t *p = c->data + (rsp - DATA_AT);
+    uint16_t sel = selector(rng);
+
+    if (!in_data(rsp) || !in_data(rsp + 15)) {
+        return false;
+    }
+    if (is_op(c, OP_RETF)) {
+        store_le(p, far_offset(c, rng, sel), c->insn.width);
+        store_le16(p + c->insn.width, sel);
+        if (c->insn.opcode == 0xca) {
+            c->code[c->len - 1] = 0; /* stay on the stack's page */
+        }
+    } else {
+        store_le16(p, sel);
+    }
+    return true;
+}
+
+/* False for loads of FS, which the test program needs, and where selectors would be random. */
+static bool prepare_segments(struct insn_case *c, struct rng *rng)
+{
+    bool stack = in_data(c->state.gpr[X86_RSP] + data_base(c->bits));
+
+    switch (insn_row(&c->insn)->op) {
+    case OP_MOV_TO_SEG:
+        return c->insn.reg != X86_FS && put_selector(c, rng);
+    case OP_LAR:
+    case OP_LSL:
+    case OP_VERR:
+    case OP_VERW:
+        return put_selector(c, rng);
+    case OP_LDS:
+    case OP_LES:
+    case OP_LSS:
+    case OP_LGS:
+        return put_far(c, rng, operand_bytes(c, 10), /* code= */ false);
+    case OP_JMPF_IND:
+    case OP_CALLF_IND:
+        return stack && put_far(c, rng, operand_bytes(c, 10), /* code= */ true);
+    case OP_JMPF:
+    case OP_CALLF:
+        return stack && put_far(c, rng, c->code + c->len - 2 - c->insn.width, /* code= */ true);
+    case OP_RETF:
+    case OP_POP_DS:
+    case OP_POP_ES:
+    case OP_POP_SS:
+    case OP_POP_GS:
+        return put_stack(c, rng);
     default:
         return true;
     }
@@ -486,5 +608,5 @@ bool prepare_special(struct insn_case *c, struct rng *rng)
         }
     }
     drop_alignment_check(c);
-    return comparable(c);
+    return prepare_segments(c, rng) && comparable(c);
 }

@@ -33,8 +33,29 @@ static inline uint64_t data_base(unsigned bits)
     return bits == 16 ? DATA_AT : 0;
 }
 
+/* The LDT that both sides have; selectors with the table bit and RPL 3. */
 #define LDT_CODE16 0x07
 #define LDT_DATA16 0x0f
+
+struct ldt_entry {
+    uint32_t base, limit; /* the limit is in pages when `pages` is set */
+    uint8_t contents;     /* 0 data, 1 data that expands down, 2 code, 3 conforming code */
+    bool restricted;      /* data: read only; code: execute only */
+    bool pages, big, absent;
+};
+
+enum { LDT_ENTRIES = 8 };
+
+static const struct ldt_entry ldt_entries[LDT_ENTRIES] = {
+    {.base = CODE_AT, .limit = 0xffff, .contents = 2},
+    {.base = DATA_AT, .limit = DATA_BYTES - 1},
+    {.base = DATA_AT, .limit = 0x1234, .restricted = true},
+    {.base = DATA_AT, .limit = 0xfff, .contents = 1},
+    {.base = CODE_AT, .limit = 0xffff, .contents = 3, .absent = true},
+    {.base = DATA_AT, .limit = 0xffff, .absent = true},
+    {.limit = 0xfffff, .pages = true, .big = true},
+    {.base = CODE_AT, .limit = 0xffff, .contents = 2, .restricted = true, .big = true},
+};
 
 #define INSN_AT (CODE_AT + 0x800) /* the instruction; INT3 fills the page around it */
 
@@ -67,6 +88,7 @@ struct machine_state {
     int vector; /* of the exception, or -1 */
     uint32_t error;
     uint64_t cr2;
+    uint16_t sel[6];          /* segment registers in the order of encoding */
     uint8_t area[AREA_BYTES]; /* x87, SSE, AVX */
 };
 
