@@ -22,7 +22,6 @@
 #define X86_VEC_BYTES 32 /* 64 with AVX-512 */
 #define X86_MTRR_VARS 8
 #define X86_MCE_BANKS 10
-#define X86_TSS_NONE  0
 
 /* A segment register with its hidden part. */
 struct x86_seg {

@@ -94,11 +94,6 @@ void x86_update_mode(struct x86_cpu *cpu)
     cpu->tlb_now = cpu->tlb->e[x86_tlb_set(cpu)];
 }
 
-void x86_set_cpl(struct x86_cpu *cpu, unsigned cpl)
-{
-    cpu->cpl = cpl;
-}
-
 uint32_t x86_eflags_get(const struct x86_cpu *cpu)
 {
     return cpu->eflags | flags_status(cpu) | 2;

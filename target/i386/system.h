@@ -59,7 +59,6 @@ enum {
 
 /* state.c */
 void x86_update_mode(struct x86_cpu *cpu);
-void x86_set_cpl(struct x86_cpu *cpu, unsigned cpl);
 /* Writes the flags in @mask; AC, TF, VM and IF take effect. */
 void x86_eflags_write(struct x86_cpu *cpu, uint32_t val, uint32_t mask);
 
