@@ -82,7 +82,7 @@ static void test_descriptor_queries(void)
     cpu->gpr[X86_RAX] = 0x10;
     RUN(r, 0x6000, "\x0f\x02\xc8"); /* lar ecx, ax */
     g_assert_true(flag_zf(cpu));
-    g_assert_cmphex(cpu->gpr[X86_RCX], ==, 0x00c09300);
+    g_assert_cmphex(cpu->gpr[X86_RCX], ==, 0x00cf9300);
     RUN(r, 0x6000, "\x0f\x03\xc8"); /* lsl */
     g_assert_cmphex(cpu->gpr[X86_RCX], ==, 0xffffffff);
     RUN(r, 0x6000, "\x0f\x00\xe8"); /* verw ax */
