@@ -265,11 +265,15 @@ static void add_leaf(struct kvm_cpuid2 *list, const struct x86_cpu *cpu, uint32_
     }
 }
 
-bool kvm_set_cpuid(struct kvm_vcpu *kv, GError **error)
+static struct kvm_cpuid2 *list_new(void)
+{
+    return g_malloc0(sizeof(struct kvm_cpuid2) + MAX_ENTRIES * sizeof(struct kvm_cpuid_entry2));
+}
+
+static bool set_list(struct kvm_vcpu *kv, GError **error)
 {
     const struct x86_ident *id = x86_ident(kv->cpu);
-    g_autofree struct kvm_cpuid2 *list =
-        g_malloc0(sizeof(*list) + MAX_ENTRIES * sizeof(list->entries[0]));
+    g_autofree struct kvm_cpuid2 *list = list_new();
 
     for (uint32_t leaf = 0; leaf <= MIN(id->level, 0x20u); leaf++) {
         add_leaf(list, kv->cpu, leaf);
@@ -285,4 +289,73 @@ bool kvm_set_cpuid(struct kvm_vcpu *kv, GError **error)
         return fail_errno(error, "KVM refuses the CPU model's CPUID");
     }
     return true;
+}
+
+/*
+ * Adds to @words what the guest will see although the model lacks it: some hosts cannot hide
+ * features of the hardware. Returns how many there are.
+ */
+static unsigned add_unhidden(struct kvm_vcpu *kv, uint32_t words[FEAT_WORDS])
+{
+    static const struct {
+        uint32_t leaf, subleaf, reg, word, dynamic;
+    } seen[] = {
+        {1, 0, 2, FEAT_1_ECX, 1u << X86_F_OSXSAVE % 32},
+        {1, 0, 3, FEAT_1_EDX, 1u << X86_F_HTT % 32 | 1u << X86_F_APIC % 32},
+        {7, 0, 1, FEAT_7_0_EBX, 0},
+        {7, 0, 2, FEAT_7_0_ECX, 1u << X86_F_OSPKE % 32},
+        {7, 0, 3, FEAT_7_0_EDX, 0},
+        {7, 1, 0, FEAT_7_1_EAX, 0},
+        {0xd, 1, 0, FEAT_D_1_EAX, 0},
+        {0x80000001, 0, 2, FEAT_8000_0001_ECX, 1u << X86_F_CMP_LEGACY % 32},
+    };
+    g_autofree struct kvm_cpuid2 *list = list_new();
+    unsigned count = 0;
+
+    list->nent = MAX_ENTRIES;
+    if (ioctl(kv->fd, KVM_GET_CPUID2, list) != 0) {
+        return 0;
+    }
+    for (unsigned n = 0; n < list->nent; n++) {
+        const struct kvm_cpuid_entry2 *e = &list->entries[n];
+        const uint32_t regs[4] = {e->eax, e->ebx, e->ecx, e->edx};
+
+        for (unsigned i = 0; i < ARRAY_SIZE(seen); i++) {
+            uint32_t more;
+
+            if (e->function != seen[i].leaf || e->index != seen[i].subleaf) {
+                continue;
+            }
+            more = regs[seen[i].reg] & ~words[seen[i].word] & ~seen[i].dynamic;
+            words[seen[i].word] |= more;
+            count += (unsigned)__builtin_popcount(more);
+        }
+    }
+    return count;
+}
+
+bool kvm_set_cpuid(struct kvm_vcpu *kv, GError **error)
+{
+    struct x86_cpu *cpu = kv->cpu;
+    uint32_t words[FEAT_WORDS];
+
+    if (!set_list(kv, error)) {
+        return false;
+    }
+    memcpy(words, cpu->features, sizeof(words));
+    if (!add_unhidden(kv, words)) {
+        return true;
+    }
+    /*
+     * The interpreter, where it stands in, must know what the guest believes. What it may have to
+     * save by XSAVE is kept to what the struct holds.
+     */
+    x86_features_settle(words);
+    if (!x86_word_has(kv->kvm->caps.features, X86_F_XSAVE)) {
+        words[FEAT_XCR0_LO] &= XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
+        words[FEAT_XCR0_LO] &= find(kv->kvm, 0xd, 0)->eax;
+    }
+    memcpy(cpu->features, words, sizeof(words));
+    x86_cpu_features_changed(cpu);
+    return set_list(kv, error);
 }

@@ -176,6 +176,20 @@ static bool load_msr_list(struct kvm *kvm, GError **error)
     return ret == 0;
 }
 
+/*
+ * What KVM's emulator cannot do comes here from user mode, too; without this the guest's program
+ * gets #UD for a perfectly good instruction.
+ */
+static void want_emulation_failures(struct kvm *kvm)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
+
+    if (extension(kvm, KVM_CAP_EXIT_ON_EMULATION_FAILURE) &&
+        ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &cap) != 0) {
+        warn_user("kvm: emulation failures in user mode stay in the kernel: %s", g_strerror(errno));
+    }
+}
+
 /* Where Intel hosts may keep a TSS and a page table for real mode. */
 static bool place_host_pages(struct kvm *kvm, GError **error)
 {
@@ -267,6 +281,7 @@ static bool kvm_init(struct accel *a, struct machine *m, GError **error)
         !kvm_load_caps(kvm, error)) {
         goto undo;
     }
+    want_emulation_failures(kvm);
     kvm_spaces_listen(kvm);
     machine_on(m, NOTICE_STOPPED, machine_stopped, kvm);
     machine_on(m, NOTICE_RUNNING, machine_runs, kvm);
