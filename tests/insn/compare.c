@@ -370,7 +370,8 @@ static const char *uncovered(const struct run *r, unsigned row)
 
 static void run_row(struct run *r, unsigned row, uint64_t count)
 {
-    struct rng rng = {.state = r->options->seed * 0x9e3779b97f4a7c15ull + row};
+    struct rng mix = {.state = r->options->seed},
+               rng = {.state = rng_next(&mix) ^ (uint64_t)row << 40};
     uint64_t before = r->differences;
     unsigned misses = 0;
 

@@ -271,5 +271,5 @@ bool generate_case(const struct x86_cpu *cpu, unsigned row, uint64_t seed, struc
     c->len = c->insn.len;
     prepare_state(c, &rng);
     prepare_address(c, &rng, disp_at);
-    return prepare_special(c, &rng) && decode(cpu, c);
+    return decode(cpu, c) && prepare_special(c, &rng) && decode(cpu, c);
 }
