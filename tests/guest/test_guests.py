@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from stock import screen_text
 from vm import VM
 
 GUESTS = os.path.join(os.environ["BUILD"], "tests", "guest")
@@ -156,9 +157,5 @@ def test_boot_sector_is_on_the_screen(medium):
     """Without the debug exit the guest stays, and text memory holds what INT 10h printed."""
     with VM("-accel", "tcg", *medium[0], m="64") as vm:
         vm.expect(r"boot sector from drive 0x80\r\n")
-        dump = vm.monitor("xp /4000xb 0xb8000")
-    cells = [int(b, 16) for line in dump.splitlines()
-             for b in re.findall(r"\b0x[0-9a-f]{2}\b", line.split(":", 1)[-1])]
-    assert len(cells) == 4000
-    text = bytes(cells[::2]).decode("cp437")
+        text = "\n".join(screen_text(vm))
     assert "boot sector from drive 0x80" in text, text
