@@ -30,7 +30,7 @@ def output_of(*args, timeout=20):
     (["-m", "99999G"], ["-m", "use a smaller -m"]),
     (["-m", "12Q"], ["-m", "12Q"]),
     (["-m", "4K"], ["-m", "too little"]),
-    (["-smp", "3,sockets=2,cores=2,threads=2"], ["-smp", "maxcpus"]),
+    (["-smp", "3,sockets=2,cores=2,threads=2,maxcpus=3"], ["-smp", "maxcpus"]),
     (["-smp", "0"], ["-smp", "at least 1"]),
     (["-smp", "cpu=2"], ["-smp", "did you mean 'cpus'"]),
     (["-boot", "order=x"], ["-boot", "'x'"]),
