@@ -35,14 +35,14 @@ static int run_files(int argc, char **argv)
 static void run_random(guint32 seed, guint32 n)
 {
     const guint32 seeds[] = {seed, n};
-    GRand *rand = g_rand_new_with_seed_array(seeds, G_N_ELEMENTS(seeds));
+    GRand *rng = g_rand_new_with_seed_array(seeds, G_N_ELEMENTS(seeds));
     uint8_t data[MAX_BYTES];
-    size_t len = (size_t)g_rand_int_range(rand, 1, MAX_BYTES);
+    size_t len = (size_t)g_rand_int_range(rng, 1, MAX_BYTES);
 
     for (size_t i = 0; i < len; i++) {
-        data[i] = (uint8_t)g_rand_int(rand);
+        data[i] = (uint8_t)g_rand_int(rng);
     }
-    g_rand_free(rand);
+    g_rand_free(rng);
     LLVMFuzzerTestOneInput(data, len);
 }
 

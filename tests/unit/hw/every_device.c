@@ -64,7 +64,7 @@ static void add_backend(struct subject *s, const struct property *p)
         ok = drive_new(m->blocks, text, DRIVE_IF_NONE, &error) &&
              device_set(s->dev, p->name, id, &error);
     }
-    pc_rig_check(ok, error);
+    pc_rig_check(ok, &error);
 }
 
 static void set_props(struct subject *s)
@@ -79,7 +79,7 @@ static void set_props(struct subject *s)
     for (unsigned i = 0; i < ARRAY_SIZE(extra_props); i++) {
         if (strcmp(extra_props[i].type, s->dev->type->name) == 0) {
             pc_rig_check(device_set(s->dev, extra_props[i].prop, extra_props[i].value, &error),
-                         error);
+                         &error);
         }
     }
 }
@@ -106,12 +106,12 @@ static void subject_init(struct subject *s, const struct device_type *type)
     before = pc_rig_regions(&s->rig);
     if (type->bus) {
         bus = bus_find(s->rig.m, type->bus, NULL, &error);
-        pc_rig_check(bus != NULL, error);
+        pc_rig_check(bus != NULL, &error);
     }
     s->dev = device_new(s->rig.m, type->name, &error);
-    pc_rig_check(s->dev != NULL, error);
+    pc_rig_check(s->dev != NULL, &error);
     set_props(s);
-    pc_rig_check(device_realize(s->dev, bus, &error), error);
+    pc_rig_check(device_realize(s->dev, bus, &error), &error);
     s->regions = pc_rig_regions(&s->rig);
     keep_new(s->regions, before);
     pc_rig_ready(&s->rig);

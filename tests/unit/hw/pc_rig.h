@@ -45,10 +45,10 @@ static inline char *pc_rig_file(uint8_t fill, size_t len)
     return path;
 }
 
-static inline void pc_rig_check(bool ok, GError *error)
+static inline void pc_rig_check(bool ok, GError **error)
 {
     if (!ok) {
-        g_error("the machine cannot be built: %s", error ? error->message : "no reason given");
+        g_error("the machine cannot be built: %s", *error ? (*error)->message : "no reason given");
     }
 }
 
@@ -60,8 +60,8 @@ static inline void pc_rig_parse(struct pc_rig *r, const char *options)
     GError *error = NULL;
     int argc;
 
-    pc_rig_check(g_shell_parse_argv(line, &argc, &argv, &error), error);
-    pc_rig_check(cmdline_parse(r->config, argc, argv, &error) == CMDLINE_OK, error);
+    pc_rig_check(g_shell_parse_argv(line, &argc, &argv, &error), &error);
+    pc_rig_check(cmdline_parse(r->config, argc, argv, &error) == CMDLINE_OK, &error);
 }
 
 /* Up to the point where -device's come. */
@@ -75,7 +75,7 @@ static inline void pc_rig_begin(struct pc_rig *r, const char *options)
     r->config = config_new();
     pc_rig_parse(r, options);
     r->m = setup_new_machine(r->config, &leave, &error);
-    pc_rig_check(r->m != NULL, error);
+    pc_rig_check(r->m != NULL, &error);
     lock_acquire(&r->m->lock);
     clock_set_manual(&r->m->clock_virtual);
     clock_start(&r->m->clock_virtual);
@@ -83,11 +83,11 @@ static inline void pc_rig_begin(struct pc_rig *r, const char *options)
                      setup_objects(r->m, r->config, &error) &&
                      setup_memory(r->m, r->config, &error) &&
                      setup_backends(r->m, r->config, r->context, &error),
-                 error);
+                 &error);
     r->m->building = true;
     address_space_begin(&r->m->memory);
     address_space_begin(&r->m->io);
-    pc_rig_check(r->m->type->init(r->m, &error), error);
+    pc_rig_check(r->m->type->init(r->m, &error), &error);
     r->m->building = false;
 }
 
@@ -98,7 +98,7 @@ static inline void pc_rig_ready(struct pc_rig *r)
 
     pc_rig_check(setup_devices(r->m, r->config, &error) &&
                      (!r->m->type->ready || r->m->type->ready(r->m, &error)),
-                 error);
+                 &error);
     address_space_commit(&r->m->io);
     address_space_commit(&r->m->memory);
     r->m->started = true;

@@ -9,14 +9,14 @@ enum { QUICK_RUNS = 200, SLOW_RUNS = 20000, MAX_BYTES = 2048 };
 
 static void run_random(struct devices_machine *d, guint32 seed)
 {
-    GRand *rand = g_rand_new_with_seed(seed);
+    GRand *rng = g_rand_new_with_seed(seed);
     uint8_t data[MAX_BYTES];
-    size_t len = (size_t)g_rand_int_range(rand, 1, MAX_BYTES);
+    size_t len = (size_t)g_rand_int_range(rng, 1, MAX_BYTES);
 
     for (size_t i = 0; i < len; i++) {
-        data[i] = (uint8_t)g_rand_int(rand);
+        data[i] = (uint8_t)g_rand_int(rng);
     }
-    g_rand_free(rand);
+    g_rand_free(rng);
     devices_run(&d->rig, data, len);
 }
 
