@@ -56,7 +56,7 @@ void trap_entry(struct trap *t);
 void trap_init(void);
 
 __attribute__((used)) static uint32_t recover_eip, recover_esp;
-static void (*trap_hook[256])(struct trap *t);
+__attribute__((used)) static void (*trap_hook[256])(struct trap *t);
 static uint64_t idt[256] __attribute__((aligned(16)));
 
 /*

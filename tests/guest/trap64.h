@@ -75,7 +75,7 @@ void trap_entry(struct trap *t);
 void trap_init(unsigned cpu);
 
 __attribute__((used)) static uint64_t recover_rip, recover_rsp;
-static void (*trap_hook[256])(struct trap *t);
+__attribute__((used)) static void (*trap_hook[256])(struct trap *t);
 static struct gate idt[256] __attribute__((aligned(16)));
 static struct tss tss[2];
 static uint8_t ist_stack[2][4096] __attribute__((aligned(16)));
