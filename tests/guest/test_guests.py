@@ -57,7 +57,8 @@ def run(accel, guest, *args, timeout=120):
 
 
 @pytest.mark.parametrize("accel", ACCELERATORS)
-@pytest.mark.parametrize("guest", ["debug64", "exceptions64", "kernel_insns64", "paging64"])
+@pytest.mark.parametrize("guest", ["debug64", "exceptions64", "fivelevel64", "kernel_insns64", "paging",
+                                   "paging64", "segments", "tasks", "vm86"])
 def test_one_cpu(guest, accel):
     run(accel, guest)
 
