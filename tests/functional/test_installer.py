@@ -15,7 +15,7 @@ def test_installer_asks_for_the_language(firmware):
     kernel, initrd = package_files(PACKAGE, FOLDER + "linux", FOLDER + "initrd.gz")
     options = {"bios": BIOS} if firmware else {}
     with VM("-accel", "tcg", kernel=kernel, initrd=initrd, m="1G",
-            append="console=ttyS0,115200n8 vga=off", **options) as vm:
+            append="console=ttyS0,115200n8", **options) as vm:
         vm.expect(r"Linux version 6\.", timeout=120)
         vm.expect(r"Select.{1,20}language", timeout=900)
         # The dialog lives: the next key moves it on.

@@ -295,7 +295,7 @@ static void test_sti_shadow(void)
     check_eq("sti-hlt-wakes-behind-hlt", interrupt_rip, first + 1);
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     trap_hook[TRAP_DB] = on_debug;

@@ -244,7 +244,7 @@ static void test_user(void)
     check_eq("ac-mask-clear", user_call_flags(user_unaligned, 0, 1 << 18), 77);
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     test_divide();

@@ -40,7 +40,7 @@ static uint64_t look(uint64_t va)
     return TRY("movb (%%rdi), %%al", "D"(va));
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     uint64_t cr4 = read_cr4();
     uint64_t beyond = UINT64_C(1) << 48;      /* entry 1 of the fifth level */

@@ -341,7 +341,7 @@ static void test_x2apic(void)
     check("x2apic-nmi-to-the-second", wait_for(&ap_nmis, 2, PATIENCE));
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     test_pic();

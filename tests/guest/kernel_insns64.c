@@ -185,7 +185,7 @@ static void test_syscall(void)
     check_eq("syscall-came-back", fault.vector, TRAP_SYSCALL);
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     test_int3();

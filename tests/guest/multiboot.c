@@ -106,7 +106,7 @@ static void check_memory(const struct info *info)
     check("memory-upper", info->mem_upper > 59 << 10 && info->mem_upper <= 63 << 10);
 }
 
-int main(uint32_t magic, uintptr_t address)
+int guest_main(uint32_t magic, uintptr_t address)
 {
     const struct info *info = (const struct info *)address;
     uint32_t wanted = INFO_MEMORY | INFO_CMDLINE | INFO_MODULES | INFO_MEMMAP | INFO_LOADER;

@@ -241,7 +241,7 @@ static void test_pae(void)
     WRITE_CR(4, READ_CR(4) & ~(uint32_t)CR4_PAE);
 }
 
-int main(uint32_t magic, uintptr_t info)
+int guest_main(uint32_t magic, uintptr_t info)
 {
     (void)magic, (void)info;
     tss.esp0 = phys(stack0) + sizeof(stack0);

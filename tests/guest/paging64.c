@@ -383,7 +383,7 @@ static void test_huge(void)
     check_eq("huge-reserved-error", fault.error, PF_P | PF_RSVD);
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     test_error_codes();

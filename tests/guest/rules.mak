@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Tiny guests in C: NAME64.c runs in long mode and is entered by PVH, NAME.c in 32-bit protected
-# mode by multiboot. start64.inc and start32.inc hold what comes before main(), guest.ld the layout.
+# mode by multiboot. start64.inc and start32.inc hold what comes before guest_main(), guest.ld the
+# layout.
 
 guest_cc = $(call say,CC,$@)$(newline)@mkdir -p $(@D)$(newline)$(at)$(CC) -I$(SRC) $1 \
            -std=gnu11 -O2 -Wall -Wextra -Wno-unused-function -ffreestanding -fpie \
            -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-           -fno-strict-aliasing -fno-tree-loop-distribute-patterns -mgeneral-regs-only \
-           -mno-red-zone -MMD -MP -c -o $@ $<
+           -fno-strict-aliasing -mgeneral-regs-only -mno-red-zone -MMD -MP -c -o $@ $<
 guest_c_link = $(call say,GUEST,$@)$(newline)$(at)ld $1 -T $(SRC)/tests/guest/guest.ld \
                -z noexecstack --build-id=none -nostdlib -static -o $@ $(filter %.go,$^)
 

@@ -259,10 +259,10 @@ static void test_transfers(void)
     faults("ltr-busy", TRY("ltr %%si", "S"(SEL_TSS)), TRAP_GP, SEL_TSS);
     faults("bound",
            TRY("movl $5, (%%edi)\n\tmovl $9, 4(%%edi)\n\tmovl $10, %%eax\n\t"
-               "boundl %%eax, (%%edi)",
+               ".byte 0x62, 0x07" /* BOUND EAX, [EDI] */,
                "D"(data)),
            TRAP_BR, 0);
-    faults("bound-within", TRY("movl $9, %%eax\n\tboundl %%eax, (%%edi)", "D"(data)), NO_TRAP, 0);
+    faults("bound-within", TRY("movl $9, %%eax\n\t.byte 0x62, 0x07", "D"(data)), NO_TRAP, 0);
     faults("into", TRY("movb $0x7f, %%al\n\tincb %%al\n\tinto", "i"(0)), TRAP_OF, 0);
     faults("into-without-overflow", TRY("xorl %%eax, %%eax\n\tinto", "i"(0)), NO_TRAP, 0);
     /* 16-bit code: MOV EAX there takes two bytes; the way back is a far jump. */
@@ -274,7 +274,7 @@ static void test_transfers(void)
     check_eq("code-of-16-bits-ran", *(uint16_t *)data, 0x1234);
 }
 
-int main(uint32_t magic, uintptr_t info)
+int guest_main(uint32_t magic, uintptr_t info)
 {
     (void)magic, (void)info;
     set_up();

@@ -140,7 +140,7 @@ static void test_second_cpu(void)
     check_eq("cross-modified-code", wrong, 0);
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     (void)start_info;
     test_rewriting();

@@ -255,7 +255,7 @@ static void test_debug_trap(void)
     check_eq("debug-trap-then-runs", runs, 1);
 }
 
-int main(uint32_t magic, uintptr_t info)
+int guest_main(uint32_t magic, uintptr_t info)
 {
     (void)magic, (void)info;
     main_tss = (struct tss32){.io_map = sizeof(main_tss)};

@@ -51,7 +51,7 @@ static volatile struct {
 
 extern char trap_stubs[];
 extern uint64_t gdt[32];
-int main(uint32_t magic, uintptr_t info);
+int guest_main(uint32_t magic, uintptr_t info);
 void trap_entry(struct trap *t);
 void trap_init(void);
 

@@ -70,7 +70,7 @@ extern char trap_stubs[], leave_user[], ap_code[], ap_code_end[];
 extern uint64_t user_rsp, gdt[], pml4[], pdpt[], pd[], pd_user[];
 extern void (*ap_main)(void);
 uint64_t enter_user(uint64_t rip, uint64_t arg, uint64_t rsp, uint64_t rflags, void *ret_rsp0);
-int main(uintptr_t start_info);
+int guest_main(uintptr_t start_info);
 void trap_entry(struct trap *t);
 void trap_init(unsigned cpu);
 

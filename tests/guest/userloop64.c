@@ -39,7 +39,7 @@ static uint64_t number_of(uintptr_t start_info, const char *key)
     return 0;
 }
 
-int main(uintptr_t start_info)
+int guest_main(uintptr_t start_info)
 {
     uint64_t turns = number_of(start_info, "turns="), start, result;
 
