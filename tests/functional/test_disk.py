@@ -43,7 +43,7 @@ def log_in(vm):
     vm.expect(r"vitro-guest login: ", timeout=900)
     vm.send("root\n")
     vm.expect(r"root@vitro-guest:[^#]*# ", timeout=240)
-    vm.run("dmesg -n 1; stty -echo; bind 'set enable-bracketed-paste off'")
+    vm.run("dmesg -n 1; stty columns 250; bind 'set enable-bracketed-paste off'")
 
 
 def power_down(vm):

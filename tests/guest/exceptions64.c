@@ -176,7 +176,7 @@ static void test_double_fault(void)
 
 /* Small programs for ring 3. */
 #define USER(name, insns)                                                                          \
-    asm(#name ":\n\t" insns "\n\tint $0x80");                                                      \
+    asm(#name ":\n\t" insns "\n\tint $0x70");                                                      \
     extern char name[]
 USER(user_hlt, "hlt");
 USER(user_cli, "cli");

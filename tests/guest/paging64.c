@@ -89,15 +89,15 @@ static void map(uint64_t bits)
 
 enum access { READ, WRITE, FETCH, USER_READ, USER_WRITE, USER_FETCH };
 
-asm("user_read:\n\tmovl (%rdi), %eax\n\tint $0x80\n"
-    "user_write:\n\tmovl $1, (%rdi)\n\tint $0x80\n"
+asm("user_read:\n\tmovl (%rdi), %eax\n\tint $0x70\n"
+    "user_write:\n\tmovl $1, (%rdi)\n\tint $0x70\n"
     "user_fetch:\n\tjmp *%rdi");
 extern char user_read[], user_write[], user_fetch[];
 
 static uint64_t access(enum access how, uint64_t va)
 {
-    page_a[0] = how >= USER_READ ? 0xcd : 0xc3; /* INT 0x80 or RET */
-    page_a[1] = 0x80;
+    page_a[0] = how >= USER_READ ? 0xcd : 0xc3; /* INT 0x70 or RET */
+    page_a[1] = TRAP_SYSCALL;
     switch (how) {
     case READ:
         return TRY("movl (%%rdi), %%eax", "D"(va));

@@ -56,11 +56,17 @@ def run(accel, guest, *args, timeout=120):
     return out
 
 
+# On KVM these would test the host's CPU and kernel: a failure would say nothing about us.
+@pytest.mark.parametrize("guest", ["debug64", "exceptions64", "fivelevel64", "paging", "paging64",
+                                   "segments", "tasks", "vm86"])
+def test_architecture(guest):
+    run("tcg", guest)
+
+
 @pytest.mark.parametrize("accel", ACCELERATORS)
-@pytest.mark.parametrize("guest", ["debug64", "exceptions64", "fivelevel64", "kernel_insns64", "paging",
-                                   "paging64", "segments", "tasks", "vm86"])
-def test_one_cpu(guest, accel):
-    run(accel, guest)
+def test_kernel_mode_instructions(accel):
+    """Some of them KVM may hand back as ones that it cannot emulate."""
+    run(accel, "kernel_insns64")
 
 
 @pytest.mark.parametrize("accel", ACCELERATORS)

@@ -24,7 +24,7 @@ enum {
     TRAP_MF = 16,
     TRAP_AC = 17,
     TRAP_XM = 19,
-    TRAP_SYSCALL = 0x80, /* INT 0x80 ends what runs in ring 3 */
+    TRAP_SYSCALL = 0x70, /* INT 0x70 ends what runs in ring 3; hosts keep 0x80 */
     NO_TRAP = 0x100,
     TSS_BYTES = 104,
     GATE_INTERRUPT = 0x8e,
