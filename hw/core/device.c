@@ -285,9 +285,7 @@ struct device *device_find(struct machine *m, const char *id_or_path)
     const struct device_type *type;
 
     if (*id_or_path == '/') {
-        const char *rest = g_str_has_prefix(id_or_path, "/machine") ? id_or_path + 8 : id_or_path;
-
-        obj = object_resolve(&m->obj, rest);
+        obj = object_resolve(&m->obj, id_or_path);
     } else {
         obj = object_child(m->peripheral, id_or_path);
     }

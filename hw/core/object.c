@@ -137,11 +137,15 @@ struct object *object_resolve(struct object *root, const char *path)
 {
     g_auto(GStrv) parts = g_strsplit(path, "/", -1);
     struct object *obj = root;
+    bool at_root = *path == '/'; /* an absolute path may begin with the root's own name */
 
     for (char **part = parts; *part && obj; part++) {
-        if (**part) {
-            obj = object_child(obj, *part);
+        if (!**part || (at_root && root->name && strcmp(*part, root->name) == 0)) {
+            at_root = at_root && !**part;
+            continue;
         }
+        at_root = false;
+        obj = object_child(obj, *part);
     }
     return obj;
 }

@@ -25,7 +25,7 @@ def value_at(vm, address):
 
 @pytest.mark.parametrize("command, pattern", [
     ("info irq", r"IRQ lines of the 8259 pair"),
-    ("info pic", r"(?s)pic0: .*pic1: .*I/O APIC"),
+    ("info pic", r"(?s)I/O APIC.*pic0: .*pic1: "),
     ("info lapic", r"SVR 0xff"),
     ("info registers -a", r"(?s)CPU#0.*CPU#1"),
     ("info cpus", r"(?m)^\* CPU #0: thread_id=\d+\r?\n  CPU #1: thread_id=\d+"),

@@ -215,6 +215,10 @@ static void test_ids_are_unique_and_sane(struct fixture *f, gconstpointer data)
     g_assert_true(device_set_id(a, "one", NULL));
     path = object_path(&a->obj);
     g_assert_cmpstr(path, ==, "/machine/peripheral/one");
+    g_assert_true(device_find(f->m, path) == a);
+    g_assert_true(device_find(f->m, "/peripheral/one") == a);
+    g_assert_true(object_resolve(&f->m->obj, "/machine") == &f->m->obj);
+    g_assert_null(object_resolve(&f->m->obj, "/machine/machine/peripheral"));
     g_assert_false(device_set_id(b, "one", &err));
     g_clear_error(&err);
     g_assert_false(device_set_id(b, "1;x", &err));
