@@ -37,6 +37,7 @@ struct config *config_new(void)
     c->acpi_tables = texts();
     c->fw_cfg = texts();
     c->drives = g_ptr_array_new_with_free_func(free_drive);
+    c->blockdevs = texts();
     c->chardevs = texts();
     c->devices = texts();
     c->monitors = texts();
@@ -49,10 +50,10 @@ struct config *config_new(void)
 
 void config_free(struct config *c)
 {
-    GPtrArray *lists[] = {c->accels,    c->numa,     c->objects,       c->globals, c->sets,
-                          c->smbios,    c->fw_cfg,   c->firmware_dirs, c->drives,  c->acpi_tables,
-                          c->chardevs,  c->devices,  c->monitors,      c->mons,    c->serials,
-                          c->parallels, c->debugcons};
+    GPtrArray *lists[] = {c->accels,    c->numa,      c->objects,       c->globals, c->sets,
+                          c->smbios,    c->fw_cfg,    c->firmware_dirs, c->drives,  c->acpi_tables,
+                          c->chardevs,  c->devices,   c->monitors,      c->mons,    c->serials,
+                          c->parallels, c->debugcons, c->blockdevs};
     struct options *groups[] = {c->machine, c->memory, c->smp, c->boot, c->rtc, c->action};
     char *strings[] = {c->cpu,  c->mem_path, c->kernel,   c->initrd,      c->append, c->dtb,
                        c->bios, c->vga,      c->display,  c->escape_char, c->qtest,  c->name,

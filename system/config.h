@@ -40,6 +40,7 @@ struct config {
 
     /* devices and back-ends */
     GPtrArray *drives; /* struct drive_config */
+    GPtrArray *blockdevs;
     GPtrArray *chardevs, *devices, *monitors, *mons;
     GPtrArray *serials, *parallels, *debugcons;
     char *vga, *display, *escape_char, *qtest;

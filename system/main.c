@@ -180,9 +180,9 @@ static bool build(struct process *p, GError **error)
     struct config *c = p->config;
     struct machine *m = p->machine;
 
-    if (!setup_basics(m, c, error) || !setup_actions(&p->life, c, error) ||
+    if (!setup_sets(c, error) || !setup_basics(m, c, error) || !setup_actions(&p->life, c, error) ||
         !setup_accel(m, c, error) || !setup_objects(m, c, error) || !setup_memory(m, c, error) ||
-        !setup_backends(m, c, p->context, error)) {
+        !setup_numa(m, c, error) || !setup_backends(m, c, p->context, error)) {
         return false;
     }
     chardevs_on_quit(m->chardevs, quit_by_mux, m);

@@ -25,10 +25,16 @@ bool setup_accel(struct machine *m, struct config *c, GError **error);
 
 /* Guest RAM: -m, -mem-path or the memory-backend object. Sets m->ram. */
 bool setup_memory(struct machine *m, struct config *c, GError **error);
+/* Nodes of -numa; after setup_memory(). */
+bool setup_numa(struct machine *m, struct config *c, GError **error);
 bool setup_objects(struct machine *m, struct config *c, GError **error);
 
 /* -chardev, -drive and what -serial, -monitor... name. Before the board is built. */
 bool setup_backends(struct machine *m, struct config *c, GMainContext *context, GError **error);
+
+bool setup_blockdevs(struct machine *m, struct config *c, GError **error);
+/* -set: changes texts in @c; first of all. */
+bool setup_sets(struct config *c, GError **error);
 
 /* -device, after the board. */
 bool setup_devices(struct machine *m, struct config *c, GError **error);

@@ -140,7 +140,8 @@ bool setup_backends(struct machine *m, struct config *c, GMainContext *context, 
                        error) &&
            setup_ports(m, "parallel", c->parallels, m->parallel_chardevs,
                        ARRAY_SIZE(m->parallel_chardevs), error) &&
-           setup_drives(m, c, error) && setup_debugcons(m, c, error);
+           setup_drives(m, c, error) && setup_blockdevs(m, c, error) &&
+           setup_debugcons(m, c, error);
 }
 
 bool setup_objects(struct machine *m, struct config *c, GError **error)
