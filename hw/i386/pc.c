@@ -166,6 +166,7 @@ static bool pc_init(struct machine *m, GError **error)
     m->no_acpi = !pc->acpi;
     m->no_hpet = !pc->hpet;
     apic_bus_init(&pc->apics, m, &m->memory_root, &pc_apic_cpu_ops, m->smp.max_cpus);
+    pc_init_ferr(pc);
     /* Devices go in the reverse order: what others' lines lead to comes first. */
     return pc_init_memory(pc, error) && fw_cfg_create(m, error) && pc->irqchip->create(pc, error) &&
            pc_init_hpet(pc, error) && init_buses(pc, error) && pc->irqchip->create_isa(pc, error) &&
@@ -186,6 +187,7 @@ static void pc_fini(struct machine *m)
 {
     struct pc_machine *pc = pc_of(m);
 
+    pc_fini_ferr(pc);
     boot_fini(pc);
     acpi_fini(pc);
     smbios_fini(pc);

@@ -83,6 +83,7 @@ struct pc_machine {
     struct pci_device *ide;
     struct irq gsi[PC_GSIS]; /* to all controllers that have the input */
     struct irq a20, smi;
+    struct region ferr;
     bool a20_passes;
 
     GPtrArray *cpus; /* struct pc_cpu by index; NULL where none is plugged */
@@ -100,6 +101,10 @@ static inline struct pc_machine *pc_of(struct machine *m)
 {
     return container_of(m, struct pc_machine, m);
 }
+
+/* pc_ferr.c: coprocessor error ports */
+void pc_init_ferr(struct pc_machine *pc);
+void pc_fini_ferr(struct pc_machine *pc);
 
 /* pc_memory.c: RAM layout, firmware ROM */
 bool pc_init_memory(struct pc_machine *pc, GError **error);

@@ -105,3 +105,11 @@ def test_reboot_loop_does_not_leak(kernel, initrd):
             vm.send("reboot -f\n")
         vm.expect(r"# ", timeout=120)
     assert sizes[-1] - sizes[4] < 8 * 1024, f"grows: {sizes}"
+
+
+def test_numa_nodes_are_seen(kernel, initrd):
+    with boot(kernel, initrd, "-numa", "node,cpus=0-1,mem=256M", "-numa", "node,cpus=2-3,mem=256M",
+              m="512M", smp=4) as vm:
+        vm.expect(r"# ", timeout=180)
+        assert vm.run("cat /sys/devices/system/node/online").strip() == "0-1"
+        assert vm.run("cat /sys/devices/system/node/node1/cpulist").strip() == "2-3"

@@ -152,3 +152,41 @@ def test_sigterm_ends_cleanly():
     with VM("-S") as vm:
         vm.process.terminate()
         assert vm.wait() == 0
+
+
+def test_set_changes_an_earlier_option(tmp_path):
+    with VM("-device", "isa-debug-exit,id=exit,iobase=0xf4", "-set", "device.exit.iobase=0x777",
+            "-S", serial=False) as vm:
+        assert "iobase = 1911" in vm.monitor("info qtree")
+    assert "exot" in run_expecting_error("-display", "none", "-set", "device.exot.iobase=1")
+
+
+@pytest.mark.parametrize("options", [
+    ["driver=file,node-name=f,filename={}", "driver=raw,node-name=d,file=f,discard=unmap"],
+    ["driver=raw,node-name=d,discard=unmap,file.driver=file,file.filename={}"],
+    ['{{"driver":"raw","node-name":"d","discard":"unmap",'
+     '"file":{{"driver":"file","filename":"{}"}}}}'],
+])
+def test_blockdev_nodes_become_drives(tmp_path, options):
+    image = tmp_path / "disk,with comma.img"
+    image.write_bytes(bytes(65536))
+    args = []
+    for option in options:
+        name = str(image) if option.startswith("{") else str(image).replace(",", ",,")
+        args += ["-blockdev", option.format(name)]
+    with VM("-S", *args, "-device", "ide-hd,drive=d", serial=False) as vm:
+        assert str(image) in vm.monitor("info block")
+
+
+@pytest.mark.parametrize("args, words", [
+    (["-numa", "node,mem=1G"], ["-numa", "1024 MiB", "-m"]),
+    (["-numa", "node,cpus=0-7"], ["-numa", "no CPU 1"]),
+    (["-numa", "node,nodeid=1"], ["-numa", "node 0 is missing"]),
+    (["-numa", "dist,src=0"], ["-numa", "'node'"]),
+    (["-blockdev", "driver=qcow2,node-name=q,file=f"], ["q", "qcow2", "'raw'"]),
+    (["-blockdev", "driver=file,node-name=f"], ["filename"]),
+])
+def test_mistakes_in_nodes(args, words):
+    line = run_expecting_error("-display", "none", *args)
+    for word in words:
+        assert word in line
