@@ -145,8 +145,7 @@ static void enter_task(struct x86_cpu *cpu, const struct tss_image *im, bool has
         x86_raise(cpu, EXC_GP, 0);
     }
     if (im->debug_trap) {
-        cpu->pending_dr6 |= DR6_BT;
-        x86_cpu_request(cpu, X86_REQ_DB);
+        x86_debug_trap(cpu, DR6_BT); /* before the task's first instruction */
     }
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from rom import ECHO, SPIN, guest, text, write_rom
 from test_monitor import Terminal
+from vm import need_terminals
 
 CODE = text("ready.") + ECHO
 PATIENCE = 20
@@ -124,6 +125,7 @@ def test_tcp_client(tmp_path):
 
 
 def test_pty_is_named_and_works(tmp_path):
+    need_terminals()
     with guest(tmp_path, CODE, "-serial", "pty", serial=False) as vm:
         announced = r"char device redirected to (/dev/pts/\d+) \(label serial0\)"
         name = wait_for(lambda: re.search(announced, vm.error_text())).group(1)

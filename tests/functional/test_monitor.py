@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from vm import VM, connect
+from vm import need_terminals, VM, connect
 
 VITRO = os.environ["VITRO"]
 
@@ -136,6 +136,7 @@ class Terminal:
     """vitro on a terminal of its own, as its controlling process."""
 
     def __init__(self, *args):
+        need_terminals()
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
         self.slave = slave

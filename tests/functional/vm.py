@@ -15,7 +15,18 @@ import subprocess
 import tempfile
 import time
 
+import pytest
+
 PROMPT = b"(vitro) "
+
+
+def need_terminals():
+    """Skips the test where the system gives out no pseudo-terminals."""
+    try:
+        for fd in os.openpty():
+            os.close(fd)
+    except OSError as e:
+        pytest.skip(f"this system gives out no pseudo-terminals (is /dev/pts mounted?): {e}")
 
 
 class Expired(AssertionError):

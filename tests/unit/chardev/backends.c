@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,12 +179,19 @@ static void test_second_user_is_refused(struct fixture *f, const void *data)
 
 static void test_pty_opens_and_closes_with_its_other_side(struct fixture *f, const void *data)
 {
-    struct chardev *chr = make(f, "pty,id=p", "");
-    g_autofree char *where = chardev_describe(chr);
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+    struct chardev *chr;
+    g_autofree char *where = NULL;
     char buf[8] = "";
-    int fd;
 
     (void)data;
+    if (fd < 0) {
+        g_test_skip("this system gives out no pseudo-terminals (is /dev/pts mounted?)");
+        return;
+    }
+    close(fd);
+    chr = make(f, "pty,id=p", "");
+    where = chardev_describe(chr);
     g_assert_true(g_str_has_prefix(where, "pty:/dev/"));
     char_frontend_write_all(&f->fe, "lost", 4);
     fd = g_open(where + strlen("pty:"), O_RDWR | O_NOCTTY, 0);
