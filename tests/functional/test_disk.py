@@ -47,7 +47,7 @@ def log_in(vm):
 
 
 def power_down(vm):
-    assert vm.monitor("system_powerdown").strip() == ""
+    vm.monitor("system_powerdown")
     vm.expect(r"reboot: Power down", timeout=600)
     assert vm.wait(60) == 0
 
