@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions in long mode: vectors, error codes, where they point, and double faults on an IST.
+ * Exceptions in long mode: vectors, error codes, where they point, double faults on an
+ * IST, and SYSCALL.
  */
 #include "tests/guest/trap64.h"
 
@@ -244,6 +245,25 @@ static void test_user(void)
     check_eq("ac-mask-clear", user_call_flags(user_unaligned, 0, 1 << 18), 77);
 }
 
+/* SYSCALL lands here, with the way back in RCX and R11. */
+asm("syscall_entry:\n\tmovq %rcx, %rbx\n\tmovl %cs, %eax\n\tmovl %ss, %edx\n\t"
+    "movq %rbx, %rcx\n\tsysretq");
+/* Ring 3: two values come back through SYSCALL. */
+asm("user_syscall:\n\tmovq $-1, %rax\n\tsyscall\n\tmovl %cs, %ecx\n\t"
+    "shlq $16, %rdx\n\torq %rdx, %rax\n\tshlq $32, %rcx\n\torq %rcx, %rax\n"
+    "user_syscall_end:\n\tud2");
+extern char syscall_entry[], user_syscall[], user_syscall_end[];
+
+static void test_syscall(void)
+{
+    wrmsr(0xc0000081, UINT64_C(0x0010000800000000)); /* STAR: ring 3 from 0x10, ring 0 from 0x08 */
+    wrmsr(0xc0000082, (uint64_t)syscall_entry);
+    wrmsr(0xc0000084, 0x200);
+    check_eq("syscall-and-sysret-selectors", user_call(user_syscall, 0),
+             UINT64_C(0x23) << 32 | 0x10 << 16 | 0x08);
+    check_eq("syscall-came-back", fault.rip, USER_BASE + (uint64_t)user_syscall_end);
+}
+
 int guest_main(uintptr_t start_info)
 {
     (void)start_info;
@@ -254,5 +274,6 @@ int guest_main(uintptr_t start_info)
     test_gates();
     test_double_fault();
     test_user();
+    test_syscall();
     finish();
 }
