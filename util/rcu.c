@@ -88,6 +88,17 @@ void rcu_register_self(void)
     pthread_setspecific(exit_key, &rcu_self);
 }
 
+void rcu_set_nudge(void (*nudge)(void *opaque), void *opaque)
+{
+    if (!rcu_self.registered) {
+        rcu_register_self();
+    }
+    g_mutex_lock(&readers_lock);
+    rcu_self.nudge = nudge;
+    rcu_self.nudge_opaque = opaque;
+    g_mutex_unlock(&readers_lock);
+}
+
 void rcu_synchronize(void)
 {
     unsigned long target;
@@ -108,6 +119,9 @@ void rcu_synchronize(void)
         if (phase == 0 || phase >= target) {
             r = r->next;
             continue;
+        }
+        if (r->nudge) {
+            r->nudge(r->nudge_opaque);
         }
         g_mutex_unlock(&readers_lock); /* let threads come and go while this one reads */
         g_usleep(200);

@@ -16,6 +16,8 @@ struct rcu_reader {
     unsigned depth;
     bool registered;
     struct rcu_reader *next;
+    void (*nudge)(void *opaque); /* see rcu_set_nudge() */
+    void *nudge_opaque;
 };
 
 extern __thread struct rcu_reader rcu_self;
@@ -50,6 +52,11 @@ static inline void rcu_read_unlock(void)
 
 #define rcu_load(ptr)          __atomic_load_n(&(ptr), __ATOMIC_ACQUIRE)
 #define rcu_publish(ptr, what) __atomic_store_n(&(ptr), (what), __ATOMIC_RELEASE)
+
+/* For a thread that stays in a section for as long as nobody asks: those who wait for it call
+ * @nudge(@opaque) from their own threads, and it passes between two sections soon. NULL: it does
+ * so by itself. @nudge may not block. */
+void rcu_set_nudge(void (*nudge)(void *opaque), void *opaque);
 
 /* Calls @destroy(@data) on a helper thread once no reader can still see @data. */
 void rcu_free_later(void *data, void (*destroy)(void *data));

@@ -65,6 +65,11 @@ static void tcg_attach(struct tcg *t, struct tcg_cpu *tc)
     g_mutex_unlock(&t->code_lock);
 }
 
+static void leave_section(void *opaque)
+{
+    x86_attention(opaque);
+}
+
 static bool tcg_vcpu_init(struct vcpu *v, GError **error)
 {
     struct tcg_cpu *tc = g_new0(struct tcg_cpu, 1);
@@ -81,6 +86,7 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
     tc->cpu->engine = tc;
     v->engine = tc;
     tcg_attach(tc->tcg, tc);
+    rcu_set_nudge(leave_section, tc->cpu);
     return true;
 }
 
@@ -88,6 +94,7 @@ static void tcg_vcpu_fini(struct vcpu *v)
 {
     struct tcg_cpu *tc = v->engine;
 
+    rcu_set_nudge(NULL, NULL);
     g_mutex_lock(&tc->tcg->code_lock);
     g_ptr_array_remove(tc->tcg->cpus, tc);
     g_mutex_unlock(&tc->tcg->code_lock);
@@ -119,8 +126,12 @@ static void drop_code(struct tcg_cpu *tc)
 static enum attend attend(struct tcg_cpu *tc)
 {
     struct x86_cpu *cpu = tc->cpu;
-    bool may_run = x86_cpu_poll(cpu);
+    bool may_run;
 
+    /* Whoever takes memory away waits for this moment; then x86_cpu_poll() forgets where it was. */
+    rcu_read_unlock();
+    rcu_read_lock();
+    may_run = x86_cpu_poll(cpu);
     tcg_yield(tc->tcg);
     if (__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & (X86_REQ_CODE | X86_REQ_FLUSH_CODE)) {
         drop_code(tc);

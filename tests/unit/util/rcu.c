@@ -75,9 +75,42 @@ static void test_readers_never_see_freed_data(void)
     g_free(shared);
 }
 
+static bool in_section, nudged;
+
+static void nudge(void *opaque)
+{
+    __atomic_store_n((bool *)opaque, true, __ATOMIC_SEQ_CST);
+}
+
+static void *reader_that_stays(void *arg)
+{
+    (void)arg;
+    rcu_set_nudge(nudge, &nudged);
+    rcu_read_lock();
+    __atomic_store_n(&in_section, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&nudged, __ATOMIC_SEQ_CST)) {
+        g_thread_yield();
+    }
+    rcu_read_unlock();
+    return NULL;
+}
+
+static void test_those_who_wait_nudge_the_reader(void)
+{
+    GThread *thread = g_thread_new("reader", reader_that_stays, NULL);
+
+    while (!__atomic_load_n(&in_section, __ATOMIC_SEQ_CST)) {
+        g_thread_yield();
+    }
+    rcu_synchronize(); /* does not return otherwise */
+    g_assert_true(__atomic_load_n(&nudged, __ATOMIC_SEQ_CST));
+    g_thread_join(thread);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rcu/readers_never_see_freed_data", test_readers_never_see_freed_data);
+    g_test_add_func("/rcu/those_who_wait_nudge_the_reader", test_those_who_wait_nudge_the_reader);
     return g_test_run();
 }
