@@ -28,13 +28,15 @@ static void request(struct life *l, enum pending what)
 {
     struct vcpu *v = vcpu_current();
 
-    __atomic_or_fetch(&l->pending, what, __ATOMIC_SEQ_CST);
-    if (v && what != PENDING_WAKEUP) { /* it waits until the request has been served */
+    if (v && what != PENDING_WAKEUP) {
+        /* It waits until the request has been served: before that can happen, so that the
+         * vcpus_resume() that ends it comes after this. */
         g_mutex_lock(&v->lock);
         v->stop = true;
         g_mutex_unlock(&v->lock);
         vcpu_kick(v);
     }
+    __atomic_or_fetch(&l->pending, what, __ATOMIC_SEQ_CST);
     main_loop_wake(l->loop);
 }
 
