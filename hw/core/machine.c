@@ -165,6 +165,13 @@ static void free_numa(struct machine *m)
     g_array_unref(m->numa);
 }
 
+static void free_texts(char **texts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        g_free(texts[i]);
+    }
+}
+
 static void free_boot(struct boot_config *b)
 {
     g_free(b->splash);
@@ -210,12 +217,17 @@ void machine_free(struct machine *m)
     g_ptr_array_unref(m->smbios_options);
     g_ptr_array_unref(m->acpi_options);
     g_ptr_array_unref(m->fw_cfg_options);
+    g_clear_pointer(&m->firmware_dirs, g_ptr_array_unref);
+    g_clear_pointer(&m->rom_blobs, g_ptr_array_unref);
+    g_clear_pointer(&m->boot_entries, g_ptr_array_unref);
     g_slist_free_full(m->reset_handlers, g_free);
     for (unsigned i = 0; i < ARRAY_SIZE(m->notifiers); i++) {
         g_slist_free_full(m->notifiers[i], g_free);
     }
     free_numa(m);
     free_boot(&m->boot);
+    free_texts(m->serial_chardevs, ARRAY_SIZE(m->serial_chardevs));
+    free_texts(m->parallel_chardevs, ARRAY_SIZE(m->parallel_chardevs));
     g_free(m->name);
     g_free(m->cpu_model);
     g_free(m->ram_backend_id);
