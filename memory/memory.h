@@ -112,8 +112,8 @@ void region_init_rom(struct region *r, struct ram_block *ram, const struct regio
                      void *opaque, const char *name);
 void region_init_alias(struct region *r, const char *name, struct region *target, uint64_t offset,
                        uint64_t size);
-/* Leaves its container and waits until no reader uses @r; the address space's lock, if held, is
- * free while it waits. Nothing on a zeroed region. */
+/* Leaves its container and, if some address space shows it, waits until no reader uses @r: see
+ * address_space_wait(). Nothing on a zeroed region. */
 void region_fini(struct region *r);
 
 /* Puts @child into @parent at @addr. A child may lie partly outside; that part is not seen. */
@@ -168,6 +168,10 @@ void address_space_fini(struct address_space *as);
 /* Between the two, tree changes under @as's root do not recompute its view. They nest. */
 void address_space_begin(struct address_space *as);
 void address_space_commit(struct address_space *as);
+
+/* Waits until nobody uses an older view; @as's lock, if this thread holds it, is free meanwhile:
+ * a reader may be waiting for it. Not from within an access. */
+void address_space_wait(struct address_space *as);
 
 /* @l is told of the present view at once (old_view empty). */
 void address_space_listen(struct address_space *as, struct view_listener *l);

@@ -4,8 +4,6 @@
  */
 #include "memory/view.h"
 
-#include "util/rcu.h"
-
 struct lock region_unlocked; /* only its address matters */
 
 static void region_init(struct region *r, enum region_kind kind, const char *name, uint64_t size)
@@ -52,19 +50,18 @@ void region_init_alias(struct region *r, const char *name, struct region *target
     target->aliases = g_slist_prepend(target->aliases, r);
 }
 
-/* The lock of the address space that shows @r, when this thread holds it. */
-static struct lock *lock_of_space(const struct region *r)
+/* An address space that shows @r, directly or through windows; NULL: there is none. */
+static struct address_space *space_of(const struct region *r)
 {
-    struct address_space *as;
+    struct address_space *as = NULL;
 
-    while (r->parent) {
-        r = r->parent;
+    for (; r && !as; r = r->parent) {
+        as = r->spaces ? r->spaces->data : NULL;
+        for (GSList *l = r->aliases; l && !as; l = l->next) {
+            as = space_of(l->data);
+        }
     }
-    if (!r->spaces) {
-        return NULL;
-    }
-    as = r->spaces->data;
-    return as->lock && lock_held(as->lock) ? as->lock : NULL;
+    return as;
 }
 
 void region_fini(struct region *r)
@@ -73,16 +70,11 @@ void region_fini(struct region *r)
         return;
     }
     if (r->parent) {
-        struct lock *l = lock_of_space(r);
+        struct address_space *as = space_of(r);
 
         region_remove(r);
-        /* A reader may be inside its section waiting for the very lock that we hold. */
-        if (l) {
-            lock_release(l);
-        }
-        rcu_synchronize();
-        if (l) {
-            lock_acquire(l);
+        if (as) {
+            address_space_wait(as);
         }
     }
     if (r->kind == REGION_ALIAS) {

@@ -166,6 +166,19 @@ void address_space_commit(struct address_space *as)
     }
 }
 
+void address_space_wait(struct address_space *as)
+{
+    bool held = as->lock && lock_held(as->lock);
+
+    if (held) {
+        lock_release(as->lock);
+    }
+    rcu_synchronize();
+    if (held) {
+        lock_acquire(as->lock);
+    }
+}
+
 void address_space_listen(struct address_space *as, struct view_listener *l)
 {
     static const struct view empty;

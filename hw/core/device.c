@@ -213,6 +213,7 @@ bool device_realize(struct device *dev, struct bus *bus, GError **error)
     if (dev->machine->started && (type->flags & DEVICE_NO_HOTPLUG)) {
         return fail(error, "%s cannot be added while the machine runs", type->name);
     }
+    dev->hotplugged = dev->machine->started;
     if (!enter_bus(dev, bus, error)) {
         return false;
     }
@@ -228,10 +229,22 @@ bool device_realize(struct device *dev, struct bus *bus, GError **error)
     }
     dev->realized = true;
     dev->obj.sealed = true;
-    dev->hotplugged = dev->machine->started;
     give_place(dev);
     device_reset(dev);
     return true;
+}
+
+/* Nobody is inside @dev any more when its unrealize begins, whatever locks that gives up. */
+static void hide(struct device *dev)
+{
+    struct bus *bus = dev->bus;
+
+    if (bus && bus->type->hide) {
+        bus->type->hide(bus, dev);
+        if (dev->machine->started) {
+            address_space_wait(&dev->machine->memory);
+        }
+    }
 }
 
 void device_free(struct device *dev)
@@ -245,6 +258,7 @@ void device_free(struct device *dev)
 
             bus_fini(child);
         }
+        hide(dev);
         unrealize(dev);
         leave_bus(dev);
         dev->realized = false;

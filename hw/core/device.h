@@ -37,6 +37,9 @@ struct bus_type {
     bool (*plug)(struct bus *bus, struct device *dev, GError **error);
     /* After the type's realize: what needs its result. May be NULL. */
     bool (*realized)(struct bus *bus, struct device *dev, GError **error);
+    /* Takes a realized device out of the guest's sight. The machine lock is then free for a moment
+     * so that accesses under way can end, before the type's unrealize. May be NULL. */
+    void (*hide)(struct bus *bus, struct device *dev);
     /* After the type's unrealize, also after a failed realize; undoes plug. May be NULL. */
     void (*unplug)(struct bus *bus, struct device *dev);
     /* Before the type's reset. May be NULL. */

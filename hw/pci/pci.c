@@ -403,9 +403,19 @@ static bool pci_realized(struct bus *b, struct device *d, GError **error)
     return true;
 }
 
-static void pci_unplug(struct bus *b, struct device *d)
+static void pci_hide(struct bus *b, struct device *d)
 {
     struct pci_bus *bus = container_of(b, struct pci_bus, bus);
+    struct pci_device *dev = pci_from_dev(d);
+
+    pci_unmap_bars(dev);
+    if (bus->slots[dev->devfn] == dev) {
+        bus->slots[dev->devfn] = NULL;
+    }
+}
+
+static void pci_unplug(struct bus *b, struct device *d)
+{
     struct pci_device *dev = pci_from_dev(d);
 
     if (!dev->config) {
@@ -413,12 +423,9 @@ static void pci_unplug(struct bus *b, struct device *d)
     }
     dev->irq_state = 0;
     update_irq(dev);
-    pci_unmap_bars(dev);
+    pci_hide(b, d);
     pci_msix_free(dev);
     pci_rom_free(dev);
-    if (bus->slots[dev->devfn] == dev) {
-        bus->slots[dev->devfn] = NULL;
-    }
     g_clear_pointer(&dev->config, g_free);
     g_clear_pointer(&dev->wmask, g_free);
     g_clear_pointer(&dev->w1cmask, g_free);
@@ -637,6 +644,7 @@ const struct bus_type pci_bus_type = {
     .device_state = &pci_device_state,
     .plug = pci_plug,
     .realized = pci_realized,
+    .hide = pci_hide,
     .unplug = pci_unplug,
     .reset = pci_reset,
     .describe = pci_describe,

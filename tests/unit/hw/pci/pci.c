@@ -14,12 +14,17 @@ struct probe {
     struct pci_device pci;
     struct region mem, io, wide;
     uint8_t last;
+    bool gone; /* unrealize has begun */
 };
+
+static unsigned late_reads; /* of devices that had gone; atomic */
 
 static uint64_t probe_read(void *opaque, uint64_t offset, unsigned size)
 {
-    (void)opaque;
     (void)size;
+    if (((struct probe *)opaque)->gone) {
+        __atomic_add_fetch(&late_reads, 1, __ATOMIC_RELAXED);
+    }
     return offset & 0xff;
 }
 
@@ -55,6 +60,7 @@ static void probe_unrealize(struct device *dev)
 {
     struct probe *p = container_of(pci_from_dev(dev), struct probe, pci);
 
+    p->gone = true;
     region_fini(&p->mem);
     region_fini(&p->io);
     region_fini(&p->wide);
@@ -77,6 +83,23 @@ static const struct device_type probe_type = {
     .unrealize = probe_unrealize,
 };
 DEVICE_TYPE(probe_type);
+
+static const struct pci_info fixed_info = {
+    .vendor = 0x1234,
+    .device = 0x5679,
+    .class_code = PCI_CLASS_OTHERS,
+    .not_hotpluggable = true,
+};
+
+static const struct device_type fixed_type = {
+    .name = "test-pci-fixed",
+    .description = "for tests",
+    .bus = BUS_PCI,
+    .bus_info = &fixed_info,
+    .size = sizeof(struct pci_device),
+    .state = &state_none,
+};
+DEVICE_TYPE(fixed_type);
 
 struct fixture {
     struct bare b;
@@ -314,6 +337,58 @@ static void test_places_are_checked(struct fixture *f, gconstpointer data)
     g_assert_cmpuint(add(f, -1)->pci.devfn, ==, PCI_DEVFN(0, 0));
 }
 
+static void test_fixed_devices_are_not_hot_plugged(struct fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) err = NULL;
+
+    (void)data;
+    g_assert_nonnull(pci_create(&f->bus, -1, "test-pci-fixed", NULL, NULL));
+    f->b.m->started = true;
+    g_assert_null(pci_create(&f->bus, -1, "test-pci-fixed", &err, NULL));
+    g_assert_nonnull(strstr(err->message, "test-pci-fixed cannot be added while the machine runs"));
+    g_assert_true(add(f, -1)->pci.dev.hotplugged);
+}
+
+struct reader {
+    struct machine *m;
+    bool stop; /* atomic */
+};
+
+static void *read_bar(void *arg)
+{
+    struct reader *r = arg;
+
+    while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+        address_space_load(&r->m->memory, 0xe0000012, 1, MEM_ATTRS_NONE, NULL);
+    }
+    return NULL;
+}
+
+static void test_unplug_waits_for_accesses(struct fixture *f, gconstpointer data)
+{
+    struct reader r = {.m = f->b.m};
+    GThread *thread = g_thread_new("reader", read_bar, &r);
+    uint8_t at = PCI_DEVFN(3, 0);
+
+    (void)data;
+    f->b.m->started = true;
+    for (unsigned i = 0; i < 100; i++) {
+        struct probe *p = add(f, at);
+
+        put(f, at, PCI_BASE_ADDRESS_0, 0xe0000000, 4);
+        put(f, at, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+        lock_release(&f->b.m->lock); /* the reader comes to wait for it inside an access */
+        g_usleep(50);
+        lock_acquire(&f->b.m->lock);
+        device_free(&p->pci.dev);
+    }
+    __atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+    lock_release(&f->b.m->lock);
+    g_thread_join(thread);
+    lock_acquire(&f->b.m->lock);
+    g_assert_cmpuint(late_reads, ==, 0);
+}
+
 static void test_state_takes_only_what_guests_may_write(struct fixture *f, gconstpointer data)
 {
     uint8_t at = PCI_DEVFN(2, 0);
@@ -348,6 +423,8 @@ int main(int argc, char **argv)
     TEST("/msi", test_msi_needs_bus_master_and_obeys_its_mask);
     TEST("/msix", test_msix_pends_while_masked);
     TEST("/places", test_places_are_checked);
+    TEST("/hotplug/fixed", test_fixed_devices_are_not_hot_plugged);
+    TEST("/hotplug/unplug", test_unplug_waits_for_accesses);
     TEST("/state", test_state_takes_only_what_guests_may_write);
     return g_test_run();
 }
