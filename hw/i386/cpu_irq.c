@@ -119,6 +119,11 @@ static void set_tsc_deadline(void *opaque, uint64_t tsc)
     apic_set_tsc_deadline(apic_of(opaque), tsc);
 }
 
+static void tsc_changed(void *opaque)
+{
+    apic_tsc_changed(apic_of(opaque));
+}
+
 static void init_received(void *opaque)
 {
     apic_init_received(apic_of(opaque));
@@ -159,6 +164,7 @@ const struct x86_irq_ops pc_cpu_irq_ops = {
     .x2apic_write = x2apic_write,
     .get_tsc_deadline = get_tsc_deadline,
     .set_tsc_deadline = set_tsc_deadline,
+    .tsc_changed = tsc_changed,
     .init_received = init_received,
     .set_ferr = set_ferr,
     .smm_changed = smm_changed,

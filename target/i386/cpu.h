@@ -113,6 +113,7 @@ struct x86_irq_ops {
     bool (*x2apic_write)(void *opaque, uint32_t reg, uint64_t val);
     uint64_t (*get_tsc_deadline)(void *opaque);
     void (*set_tsc_deadline)(void *opaque, uint64_t tsc);
+    void (*tsc_changed)(void *opaque);          /* the guest wrote its TSC: deadlines have moved */
     void (*init_received)(void *opaque);        /* INIT: the APIC resets itself */
     void (*set_ferr)(void *opaque, bool level); /* x87 error with CR0.NE = 0 */
     void (*smm_changed)(void *opaque, bool in_smm);
@@ -308,6 +309,8 @@ void x86_seg_set(struct x86_cpu *cpu, enum x86_seg_reg s, uint16_t sel, uint64_t
 
 /* The time stamp counter as the guest reads it. Any thread. */
 uint64_t x86_tsc_read(const struct x86_cpu *cpu);
+/* What the counter is when cpu->clock is @ns. */
+uint64_t x86_tsc_at(const struct x86_cpu *cpu, uint64_t ns);
 void x86_tsc_write(struct x86_cpu *cpu, uint64_t tsc);
 /* Virtual time at which the counter reaches @tsc. */
 int64_t x86_tsc_to_ns(const struct x86_cpu *cpu, uint64_t tsc);
@@ -315,6 +318,10 @@ int64_t x86_tsc_to_ns(const struct x86_cpu *cpu, uint64_t tsc);
 /* RDMSR and WRMSR as at CPL 0; false where the guest would get #GP. */
 bool x86_msr_read(struct x86_cpu *cpu, uint32_t msr, uint64_t *ret_val);
 bool x86_msr_write(struct x86_cpu *cpu, uint32_t msr, uint64_t val);
+
+/* kvmclock.c: writes the guest's time page, if it has one, and the wall clock page. */
+void x86_kvmclock_update(struct x86_cpu *cpu);
+void x86_kvmclock_write_wall(struct x86_cpu *cpu);
 
 /* CPUID as this CPU shows it to its guest, at this moment (OSXSAVE etc.). */
 void x86_cpuid(struct x86_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ret[4]);

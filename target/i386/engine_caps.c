@@ -117,6 +117,10 @@ static const uint16_t tcg_features[] = {
     X86_F_XSAVEC,
     X86_F_XGETBV1,
     X86_F_XSAVES,
+    X86_F_KVM_CLOCKSOURCE,
+    X86_F_KVM_CLOCKSOURCE2,
+    X86_F_KVM_CLOCKSOURCE_STABLE,
+    X86_F_KVM_NOP_IO_DELAY,
 };
 
 void x86_tcg_caps(struct x86_accel_caps *ret)
@@ -124,7 +128,7 @@ void x86_tcg_caps(struct x86_accel_caps *ret)
     *ret = (struct x86_accel_caps){
         .name = "tcg",
         .phys_bits = 48,
-        .hypervisor = "TCGTCGTCGTCG",
+        .hypervisor = "KVMKVMKVM",
         .max = {.vendor_id = "AuthenticAMD",
                 .vendor = X86_VENDOR_AMD,
                 .model_id = "Vitro Virtual CPU",
@@ -139,5 +143,6 @@ void x86_tcg_caps(struct x86_accel_caps *ret)
     }
     x86_features_settle(ret->features);
     x86_word_set(ret->defaults, X86_F_HYPERVISOR, true);
+    ret->defaults[FEAT_KVM] = ret->features[FEAT_KVM];
     memcpy(ret->xsave, x86_xsave_standard, sizeof(ret->xsave));
 }

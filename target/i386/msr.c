@@ -17,6 +17,7 @@ struct msr_row {
     uint32_t offset; /* in struct x86_cpu, 64 bits */
     uint64_t mask;
     bool canonical;
+    void (*written)(struct x86_cpu *cpu); /* may be NULL */
 };
 
 #define MSR_FIELD(field) offsetof(struct x86_cpu, msr.field)
@@ -43,10 +44,14 @@ static const struct msr_row plain[] = {
     {MSR_HWCR, X86_F_BASE, MSR_FIELD(hwcr), ~0ULL, false},
     {MSR_SYSCFG, X86_F_BASE, MSR_FIELD(syscfg), ~0ULL, false},
     {MSR_AMD64_DE_CFG, X86_F_BASE, MSR_FIELD(de_cfg), ~0ULL, false},
-    {MSR_KVM_WALL_CLOCK, X86_F_KVM_CLOCKSOURCE, MSR_FIELD(kvm_wall_clock), ~0ULL, false},
-    {MSR_KVM_WALL_CLOCK_NEW, X86_F_KVM_CLOCKSOURCE2, MSR_FIELD(kvm_wall_clock), ~0ULL, false},
-    {MSR_KVM_SYSTEM_TIME, X86_F_KVM_CLOCKSOURCE, MSR_FIELD(kvm_system_time), ~0ULL, false},
-    {MSR_KVM_SYSTEM_TIME_NEW, X86_F_KVM_CLOCKSOURCE2, MSR_FIELD(kvm_system_time), ~0ULL, false},
+    {MSR_KVM_WALL_CLOCK, X86_F_KVM_CLOCKSOURCE, MSR_FIELD(kvm_wall_clock), ~0ULL, false,
+     x86_kvmclock_write_wall},
+    {MSR_KVM_WALL_CLOCK_NEW, X86_F_KVM_CLOCKSOURCE2, MSR_FIELD(kvm_wall_clock), ~0ULL, false,
+     x86_kvmclock_write_wall},
+    {MSR_KVM_SYSTEM_TIME, X86_F_KVM_CLOCKSOURCE, MSR_FIELD(kvm_system_time), ~0ULL, false,
+     x86_kvmclock_update},
+    {MSR_KVM_SYSTEM_TIME_NEW, X86_F_KVM_CLOCKSOURCE2, MSR_FIELD(kvm_system_time), ~0ULL, false,
+     x86_kvmclock_update},
     {MSR_KVM_STEAL_TIME, X86_F_KVM_STEAL_TIME, MSR_FIELD(kvm_steal_time), ~0x3eULL, false},
     {MSR_KVM_ASYNC_PF_EN, X86_F_KVM_ASYNC_PF, MSR_FIELD(kvm_async_pf), ~0x30ULL, false},
     {MSR_KVM_PV_EOI_EN, X86_F_KVM_PV_EOI, MSR_FIELD(kvm_pv_eoi), ~2ULL, false},
@@ -276,25 +281,28 @@ bool x86_msr_read(struct x86_cpu *cpu, uint32_t msr, uint64_t *ret_val)
     return ok;
 }
 
-static bool write_tsc_adjust(struct x86_cpu *cpu, uint64_t val)
+static void move_tsc(struct x86_cpu *cpu, uint64_t delta)
 {
-    cpu->tsc_offset += (int64_t)(val - cpu->msr.tsc_adjust);
-    cpu->msr.tsc_adjust = val;
-    return x86_has(cpu, X86_F_TSC_ADJUST);
+    cpu->tsc_offset += (int64_t)delta;
+    cpu->msr.tsc_adjust += delta;
+    x86_kvmclock_update(cpu);
+    if (cpu->irq_ops && cpu->irq_ops->tsc_changed) {
+        cpu->irq_ops->tsc_changed(cpu->irq_opaque);
+    }
 }
 
 static bool write_special(struct x86_cpu *cpu, uint32_t msr, uint64_t val)
 {
     switch (msr) {
-    case MSR_TSC: {
-        uint64_t delta = val - x86_tsc_read(cpu);
-
-        cpu->tsc_offset += (int64_t)delta;
-        cpu->msr.tsc_adjust += delta;
+    case MSR_TSC:
+        move_tsc(cpu, val - x86_tsc_read(cpu));
         return true;
-    }
     case MSR_TSC_ADJUST:
-        return write_tsc_adjust(cpu, val);
+        if (!x86_has(cpu, X86_F_TSC_ADJUST)) {
+            return false;
+        }
+        move_tsc(cpu, val - cpu->msr.tsc_adjust);
+        return true;
     case MSR_TSC_DEADLINE:
         if (!cpu->irq_ops || !cpu->irq_ops->set_tsc_deadline || !x86_has(cpu, X86_F_TSC_DEADLINE)) {
             return false;
@@ -354,6 +362,9 @@ bool x86_msr_write(struct x86_cpu *cpu, uint32_t msr, uint64_t val)
         ok = !(val & ~row->mask) && (!row->canonical || x86_is_canonical(cpu, val));
         if (ok) {
             *field = val;
+            if (row->written) {
+                row->written(cpu);
+            }
         }
     } else if ((field = array_field(cpu, msr))) {
         ok = write_array(cpu, msr, field, val);

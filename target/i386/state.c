@@ -219,7 +219,8 @@ void x86_cpu_reset(struct x86_cpu *cpu)
 
 void x86_cpu_init_signal(struct x86_cpu *cpu)
 {
-    x86_cpu_unrequest(cpu, X86_REQ_INIT | X86_REQ_SIPI | X86_REQ_DB);
+    /* A start-up message that waits came after this INIT, see x86_cpu_raise_init(). */
+    x86_cpu_unrequest(cpu, X86_REQ_INIT | X86_REQ_DB);
     cpu->in_smm = false;
     reset_common(cpu);
     x86_cpu_state_loaded(cpu);
@@ -362,7 +363,7 @@ bool x86_cpu_poll(struct x86_cpu *cpu)
         }
         req = __atomic_load_n(&cpu->requests, __ATOMIC_SEQ_CST);
     }
-    if (req & X86_REQ_SIPI) {
+    if ((req & X86_REQ_SIPI) && !(req & X86_REQ_INIT)) {
         x86_cpu_unrequest(cpu, X86_REQ_SIPI);
         if (cpu->run_state == X86_WAIT_FOR_SIPI) {
             start_up(cpu, __atomic_load_n(&cpu->sipi_vector, __ATOMIC_ACQUIRE));
@@ -391,11 +392,16 @@ bool x86_cpu_poll(struct x86_cpu *cpu)
 
 /* Time stamp counter. */
 
+uint64_t x86_tsc_at(const struct x86_cpu *cpu, uint64_t ns)
+{
+    return muldiv64(ns, cpu->tsc_khz, 1000000) + (uint64_t)cpu->tsc_offset;
+}
+
 uint64_t x86_tsc_read(const struct x86_cpu *cpu)
 {
     uint64_t ns = cpu->clock ? (uint64_t)clock_now_ns(cpu->clock) : (uint64_t)monotonic_ns();
 
-    return muldiv64(ns, cpu->tsc_khz, 1000000) + (uint64_t)cpu->tsc_offset;
+    return x86_tsc_at(cpu, ns);
 }
 
 void x86_tsc_write(struct x86_cpu *cpu, uint64_t tsc)

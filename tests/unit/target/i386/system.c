@@ -376,6 +376,60 @@ static void test_init_and_startup(void)
     rig_free(r);
 }
 
+/* Both may come before the CPU's thread looks. */
+static void test_startup_right_after_init_is_not_lost(void)
+{
+    struct rig *r = rig_new("max");
+
+    r->cpu->bsp = false;
+    x86_cpu_raise_init(r->cpu);
+    x86_cpu_raise_sipi(r->cpu, 0x12);
+    g_assert_true(x86_cpu_poll(r->cpu));
+    g_assert_cmphex(r->cpu->seg[X86_CS].base, ==, 0x12000);
+    x86_cpu_raise_sipi(r->cpu, 0x34);
+    x86_cpu_raise_init(r->cpu); /* the other way round the INIT wins */
+    g_assert_false(x86_cpu_poll(r->cpu));
+    g_assert_cmpint(r->cpu->run_state, ==, X86_WAIT_FOR_SIPI);
+    rig_free(r);
+}
+
+/* The time that a guest computes from the page at 0x3000 when its TSC is @tsc. */
+static uint64_t kvmclock_ns(struct rig *r, uint64_t tsc)
+{
+    const uint8_t *page = rig_at(r, 0x3000);
+    uint64_t ticks = tsc - load_le64(page + 8);
+    int8_t shift = (int8_t)page[28];
+
+    g_assert_cmpuint(load_le32(page) % 2, ==, 0);
+    g_assert_cmpuint(page[29], ==, 1);
+    ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+    return load_le64(page + 16) + (uint64_t)((unsigned __int128)ticks * load_le32(page + 24) >> 32);
+}
+
+static void test_kvmclock_follows_the_tsc(void)
+{
+    static const uint64_t khz[] = {1000, 1000000, 2500000, 100000000};
+    struct rig *r = rig_new("max");
+    struct clock clock;
+
+    clock_init(&clock, CLOCK_KIND_VIRTUAL);
+    clock_set_ns(&clock, 5 * NS_PER_SEC);
+    r->cpu->clock = &clock;
+    for (unsigned n = 0; n < ARRAY_SIZE(khz); n++) {
+        uint64_t later = 7 * NS_PER_SEC;
+        int64_t error;
+
+        r->cpu->tsc_khz = khz[n];
+        g_assert_true(x86_msr_write(r->cpu, MSR_KVM_SYSTEM_TIME_NEW, 0x3001));
+        g_assert_true(x86_msr_write(r->cpu, MSR_TSC, 123456789)); /* the page follows */
+        error = (int64_t)(kvmclock_ns(r, x86_tsc_at(r->cpu, later)) - later);
+        g_assert_cmpint(ABS(error), <, 2000);
+    }
+    r->cpu->clock = NULL;
+    clock_fini(&clock);
+    rig_free(r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -392,5 +446,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bound-enter", test_bound_and_enter);
     g_test_add_func("/fpu-availability", test_fpu_availability);
     g_test_add_func("/init-startup", test_init_and_startup);
+    g_test_add_func("/startup-after-init", test_startup_right_after_init_is_not_lost);
+    g_test_add_func("/kvmclock", test_kvmclock_follows_the_tsc);
     return g_test_run();
 }
