@@ -15,13 +15,12 @@ import subprocess
 import tempfile
 import time
 
-import pytest
-
 PROMPT = b"(vitro) "
 
 
 def need_terminals():
     """Skips the test where the system gives out no pseudo-terminals."""
+    import pytest  # pylint: disable=import-outside-toplevel  # benchmarks do without it
     try:
         for fd in os.openpty():
             os.close(fd)
