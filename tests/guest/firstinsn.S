@@ -9,4 +9,6 @@ _start:
         outb    %al, $0xf4
 1:      hlt
         jmp     1b
+.data
+        .skip   64                      /* QEMU's loader never ends on a kernel without data */
 .section .note.GNU-stack, "", @progbits
