@@ -231,8 +231,11 @@ static void repeat(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
         return;
     }
     while (left) {
-        uint64_t n = run ? run(cpu, i, size, left) : 0;
+        uint64_t n = 0;
 
+        if (run && !(cpu->mode & MODE_SLOW)) { /* a single step is one repetition */
+            n = run(cpu, i, size, left);
+        }
         if (!n) {
             n = one(cpu, i, size);
         }
