@@ -461,6 +461,7 @@ static void update(void *opaque)
     }
     vga_get_frame(v, &f);
     all = v->redraw || memcmp(&f, &v->frame, sizeof(f)) != 0;
+    ram_block_sync_dirty(v->ram);
     dirty = take_frame_dirty(v, &f);
     if (!blink_changed(v, &f) && !all && !dirty && !v->report_all) {
         return;
