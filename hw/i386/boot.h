@@ -111,6 +111,7 @@ bool boot_elf_load(struct pc_machine *pc, const struct boot_file *f, bool only_l
 enum linux_header {
     LINUX_SETUP_SECTS = 0x1f1,
     LINUX_SYSSIZE = 0x1f4, /* of the kernel proper, in 16-byte units */
+    LINUX_VID_MODE = 0x1fa,
     LINUX_BOOT_FLAG = 0x1fe,
     LINUX_HEADER_LEN = 0x201,
     LINUX_HEADER = 0x202,

@@ -98,6 +98,42 @@ static bool add_initrd(struct pc_machine *pc, const struct linux_image *k, uint8
     return true;
 }
 
+/* "vga=MODE" is the boot loader's to read; the set-up code finds it in the header. */
+static bool set_video_mode(const char *cmdline, uint8_t *setup, GError **error)
+{
+    static const struct {
+        const char *name;
+        uint16_t mode;
+    } names[] = {{"normal", 0xffff}, {"ext", 0xfffe}, {"ask", 0xfffd}};
+    g_auto(GStrv) words = g_strsplit(cmdline, " ", -1);
+
+    for (char **w = words; *w; w++) {
+        const char *val = *w + strlen("vga=");
+        guint64 mode = 0;
+        bool known = false;
+
+        if (!g_str_has_prefix(*w, "vga=")) {
+            continue;
+        }
+        for (unsigned n = 0; n < ARRAY_SIZE(names); n++) {
+            if (!strcmp(val, names[n].name)) {
+                mode = names[n].mode;
+                known = true;
+            }
+        }
+        if (!known) {
+            char *end;
+
+            mode = g_ascii_strtoull(val, &end, 0);
+            if (end == val || *end || mode > UINT16_MAX) {
+                return fail(error, "-append: vga=%s: a mode is a number, normal, ext or ask", val);
+            }
+        }
+        store_le16(setup + LINUX_VID_MODE, (uint16_t)mode);
+    }
+    return true;
+}
+
 static bool add_cmdline(struct pc_machine *pc, const struct linux_image *k, uint8_t *setup,
                         GError **error)
 {
@@ -148,7 +184,8 @@ bool boot_firmware(struct pc_machine *pc, const struct boot_file *f, GError **er
     setup[LINUX_TYPE_OF_LOADER] = LINUX_LOADER_UNKNOWN;
     setup[LINUX_LOADFLAGS] |= LINUX_CAN_USE_HEAP;
     store_le16(setup + LINUX_HEAP_END_PTR, HEAP_END);
-    if (!add_initrd(pc, &k, setup, error) || !add_cmdline(pc, &k, setup, error)) {
+    if (!add_initrd(pc, &k, setup, error) || !add_cmdline(pc, &k, setup, error) ||
+        !set_video_mode(pc->m.boot.append ? pc->m.boot.append : "", setup, error)) {
         return false;
     }
     set_item(&pc->m, FW_CFG_KERNEL_ADDR, KERNEL_GPA, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, kernel,
