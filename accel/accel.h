@@ -88,8 +88,8 @@ struct vcpu {
     void *cpu;    /* the architecture's CPU: struct x86_cpu */
     void *engine; /* the accelerator's own data */
     int index;
-    GThread *thread;
-    pid_t tid; /* host thread id */
+    GThread *thread; /* atomic; see vcpu_has_thread() */
+    pid_t tid;       /* host thread id */
 
     uint32_t exit_request; /* atomic; engines look at it at block boundaries */
     bool halted;           /* atomic; set by the engine, cleared by its own thread on work */
@@ -108,8 +108,12 @@ struct vcpu {
 /* Starts @v's thread, stopped; waits for the engine's vcpu_init. @v's fields up to accel are set.
  */
 bool vcpu_start_thread(struct vcpu *v, GError **error);
-/* Ends the thread. NULL-safe for one that never started. */
+/* Ends the thread, if there is one. Other vCPUs may go on to kick @v. */
 void vcpu_join(struct vcpu *v);
+/* As that, and frees what @v has; nobody kicks it any more. */
+void vcpu_fini(struct vcpu *v);
+/* Any thread. */
+bool vcpu_has_thread(const struct vcpu *v);
 
 /* The vCPU whose thread this is, or NULL. */
 struct vcpu *vcpu_current(void);

@@ -179,15 +179,18 @@ static void *vcpu_thread(void *arg)
 
 bool vcpu_start_thread(struct vcpu *v, GError **error)
 {
+    GThread *thread;
+
     g_mutex_init(&v->lock);
     g_cond_init(&v->wake);
     g_cond_init(&v->changed);
     g_queue_init(&v->work);
     v->stop = true;
-    v->thread = g_thread_try_new("vcpu", vcpu_thread, v, error);
-    if (!v->thread) {
+    thread = g_thread_try_new("vcpu", vcpu_thread, v, error);
+    if (!thread) {
         return false;
     }
+    __atomic_store_n(&v->thread, thread, __ATOMIC_RELEASE);
     g_mutex_lock(&v->lock);
     while (!v->created) {
         g_cond_wait(&v->changed, &v->lock);
@@ -211,7 +214,12 @@ void vcpu_join(struct vcpu *v)
     g_mutex_unlock(&v->lock);
     vcpu_kick(v);
     g_thread_join(v->thread);
-    v->thread = NULL;
+    __atomic_store_n(&v->thread, NULL, __ATOMIC_RELEASE);
+}
+
+void vcpu_fini(struct vcpu *v)
+{
+    vcpu_join(v);
     while (!g_queue_is_empty(&v->work)) {
         g_free(g_queue_pop_head(&v->work));
     }
@@ -220,10 +228,16 @@ void vcpu_join(struct vcpu *v)
     g_cond_clear(&v->changed);
 }
 
+bool vcpu_has_thread(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->thread, __ATOMIC_ACQUIRE);
+}
+
 void vcpu_kick(struct vcpu *v)
 {
     __atomic_store_n(&v->exit_request, 1, __ATOMIC_SEQ_CST);
-    if (v == self || !v->thread) { /* a CPU that has no thread yet finds the request later */
+    if (v == self ||
+        !vcpu_has_thread(v)) { /* a CPU that has no thread yet finds the request later */
         return;
     }
     g_mutex_lock(&v->lock);

@@ -159,7 +159,7 @@ static void kick_thread(struct x86_cpu *cpu)
 {
     struct x86_vcpu *xv = cpu->kick_opaque;
 
-    if (xv->vcpu.thread) {
+    if (vcpu_has_thread(&xv->vcpu)) {
         vcpu_kick(&xv->vcpu);
     }
 }

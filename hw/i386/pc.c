@@ -43,7 +43,7 @@ static void a20_set(void *opaque, int n, int level)
         if (!v) {
             continue;
         }
-        if (!v->thread || v == vcpu_current()) {
+        if (!vcpu_has_thread(v) || v == vcpu_current()) {
             apply_a20(v, level ? pc : NULL);
         } else {
             vcpu_run_async(v, apply_a20, level ? pc : NULL);

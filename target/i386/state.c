@@ -281,8 +281,8 @@ void x86_cpu_kick(struct x86_cpu *cpu)
 
 void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes)
 {
-    if (cpu->a20 != passes) {
-        cpu->a20 = passes;
+    /* work for the thread may still be under way while a reset does it for a stopped CPU */
+    if (__atomic_exchange_n(&cpu->a20, passes, __ATOMIC_RELAXED) != passes) {
         x86_cpu_request(cpu, X86_REQ_TLB);
     }
 }

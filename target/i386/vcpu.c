@@ -30,7 +30,7 @@ static void wake_thread(struct x86_cpu *cpu)
 {
     struct x86_vcpu *xv = cpu->kick_opaque;
 
-    if (xv->vcpu.thread && __atomic_load_n(&xv->vcpu.halted, __ATOMIC_SEQ_CST)) {
+    if (vcpu_has_thread(&xv->vcpu) && __atomic_load_n(&xv->vcpu.halted, __ATOMIC_SEQ_CST)) {
         vcpu_kick(&xv->vcpu);
     }
 }
@@ -112,7 +112,7 @@ void x86_vcpu_fini(struct x86_vcpu *xv)
     if (!xv->cpu) {
         return;
     }
-    vcpu_join(&xv->vcpu);
+    vcpu_fini(&xv->vcpu);
     address_space_unlisten(xv->cpu->mem, &xv->mem_changed);
     if (xv->cpu->smm_mem) {
         address_space_unlisten(xv->cpu->smm_mem, &xv->smm_changed);
