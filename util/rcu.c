@@ -64,17 +64,19 @@ static void *rcu_worker(void *arg)
     return NULL;
 }
 
+static void rcu_start(void)
+{
+    pthread_key_create(&exit_key, rcu_forget);
+    rcu_needs_fence = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0;
+    garbage_queue = g_async_queue_new();
+    g_thread_unref(g_thread_new("rcu", rcu_worker, garbage_queue));
+}
+
 static void rcu_start_once(void)
 {
-    static gsize done;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (g_once_init_enter(&done)) {
-        pthread_key_create(&exit_key, rcu_forget);
-        rcu_needs_fence = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0;
-        garbage_queue = g_async_queue_new();
-        g_thread_unref(g_thread_new("rcu", rcu_worker, garbage_queue));
-        g_once_init_leave(&done, 1);
-    }
+    pthread_once(&once, rcu_start);
 }
 
 void rcu_register_self(void)
