@@ -75,6 +75,14 @@ def why_no_kvm():
     return None if b"kvm" in engines.stdout.split() else "vitro was built without KVM"
 
 
+def why_no_kvm_kernels():
+    """None, or why kernels are not to be booted on KVM here."""
+    why = why_no_kvm()
+    if not why and not any(os.path.isdir(f"/sys/module/kvm_{kind}") for kind in ("intel", "amd")):
+        why = "this host's KVM is not the hardware's: kernels would take many minutes"
+    return why
+
+
 def fetch(script, *args):
     """The output of a script that fetches or makes something."""
     done = subprocess.run([os.path.join(SOURCE, "scripts", script), *args], text=True,
