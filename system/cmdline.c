@@ -328,7 +328,7 @@ static void print_roff(FILE *out, const char *text)
         if (p == text && (*p == '.' || *p == '\'')) {
             fputs("\\&", out);
         }
-        fputc(*p, out);
+        fputs(*p == '\n' ? "\n.br\n" : (char[]){*p, '\0'}, out);
         if (*p == '\n' && (p[1] == '.' || p[1] == '\'')) {
             fputs("\\&", out);
         }

@@ -43,8 +43,12 @@ static void print_props(const struct property *props)
                     initial = g_strdup(v->name);
                 }
             }
-        } else if (p->type->json == PROP_JSON_INT) {
-            initial = g_strdup_printf("%" PRIu64, p->initial);
+        } else if (p->type->json == PROP_JSON_INT && p->initial != UINT32_MAX) {
+            /* all ones of 32 bits stands for "the device chooses" */
+            bool is_signed = p->type == &prop_type_i32 || p->type == &prop_type_i64;
+
+            initial = is_signed ? g_strdup_printf("%" PRId64, (int64_t)p->initial)
+                                : g_strdup_printf("%" PRIu64, p->initial);
         }
         printf("  %s=<%s>", p->name, p->type->name);
         printf("%*s - %s", (int)MAX(0, 28 - (int)strlen(p->name) - (int)strlen(p->type->name)), "",

@@ -109,7 +109,11 @@ static bool list_on_request(struct config *c, bool *ret_ok)
         }
     }
     for (guint i = 0; i < c->objects->len; i++) {
-        if (strcmp(g_ptr_array_index(c->objects, i), "help") == 0) {
+        const char *text = g_ptr_array_index(c->objects, i);
+        g_auto(GStrv) words = g_strsplit(text, ",", -1);
+
+        if (strcmp(text, "help") == 0 || strcmp(text, "?") == 0 ||
+            (words[0] && g_strv_contains((const char *const *)words + 1, "help"))) {
             list_objects();
             return true;
         }
@@ -157,7 +161,6 @@ static void watch_signals(struct process *p)
         g_source_attach(source, p->context);
         g_source_unref(source);
     }
-    signal(SIGPIPE, SIG_IGN); /* a monitor's peer that leaves is no reason to end */
 }
 
 static void quit_by_mux(void *opaque)
@@ -181,8 +184,9 @@ static bool build(struct process *p, GError **error)
     struct machine *m = p->machine;
 
     if (!setup_sets(c, error) || !setup_basics(m, c, error) || !setup_actions(&p->life, c, error) ||
-        !setup_accel(m, c, error) || !setup_objects(m, c, error) || !setup_memory(m, c, error) ||
-        !setup_numa(m, c, error) || !setup_backends(m, c, p->context, error)) {
+        !setup_accel(m, c, error) || !setup_objects(m, c, error) ||
+        !setup_numa_memory(m, c, error) || !setup_memory(m, c, error) || !setup_numa(m, c, error) ||
+        !setup_backends(m, c, p->context, error)) {
         return false;
     }
     chardevs_on_quit(m->chardevs, quit_by_mux, m);
@@ -194,7 +198,8 @@ static bool build(struct process *p, GError **error)
         return false;
     }
     m->building = false;
-    if (!setup_devices(m, c, error) || (m->type->ready && !m->type->ready(m, error))) {
+    if (!setup_devices(m, c, error) || !setup_check_drives(m, error) ||
+        (m->type->ready && !m->type->ready(m, error))) {
         return false;
     }
     address_space_commit(&m->io);
@@ -258,10 +263,12 @@ static int run_machine(struct process *p)
     main_loop_init(&p->loop, p->machine, p->context);
     life_init(&p->life, p->machine, &p->loop);
     lock_acquire(&p->machine->lock);
-    watch_signals(p);
+    signal(SIGPIPE, SIG_IGN); /* a monitor's peer that leaves is no reason to end */
     if (!build(p, &err)) {
         report(err);
     } else {
+        watch_signals(
+            p); /* until here they end the process at once, as while it waits for a peer */
         daemon_ready(&p->daemon);
         life_start(&p->life, p->config->paused || p->config->qtest);
         status = life_run(&p->life);

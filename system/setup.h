@@ -25,7 +25,8 @@ bool setup_accel(struct machine *m, struct config *c, GError **error);
 
 /* Guest RAM: -m, -mem-path or the memory-backend object. Sets m->ram. */
 bool setup_memory(struct machine *m, struct config *c, GError **error);
-/* Nodes of -numa; after setup_memory(). */
+/* memdev= of -numa, before setup_memory(); the nodes, after it. */
+bool setup_numa_memory(struct machine *m, struct config *c, GError **error);
 bool setup_numa(struct machine *m, struct config *c, GError **error);
 bool setup_objects(struct machine *m, struct config *c, GError **error);
 
@@ -35,6 +36,9 @@ bool setup_backends(struct machine *m, struct config *c, GMainContext *context, 
 bool setup_blockdevs(struct machine *m, struct config *c, GError **error);
 /* -set: changes texts in @c; first of all. */
 bool setup_sets(struct config *c, GError **error);
+
+/* Fails when a drive found no place in the machine. After the devices. */
+bool setup_check_drives(struct machine *m, GError **error);
 
 /* -device, after the board. */
 bool setup_devices(struct machine *m, struct config *c, GError **error);

@@ -52,6 +52,25 @@ static bool setup_ports(struct machine *m, const char *option, const GPtrArray *
     return true;
 }
 
+static bool any_stdio(const GPtrArray *texts)
+{
+    for (guint i = 0; i < texts->len; i++) {
+        const char *text = g_ptr_array_index(texts, i);
+
+        if (g_str_has_prefix(text, "stdio") || g_str_has_prefix(text, "mon:stdio")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether an option has taken the terminal already. */
+static bool terminal_taken(const struct config *c)
+{
+    return any_stdio(c->monitors) || any_stdio(c->parallels) || any_stdio(c->debugcons) ||
+           any_stdio(c->chardevs) || (c->qtest && g_str_has_prefix(c->qtest, "stdio"));
+}
+
 /* Ports that nobody mentioned: the terminal for the first serial port. */
 static void default_ports(struct config *c)
 {
@@ -61,7 +80,7 @@ static void default_ports(struct config *c)
     if (c->serials->len == 0) {
         bool shared = c->monitors->len == 0 && c->mons->len == 0;
 
-        if (c->nographic || !c->display) {
+        if (c->nographic || (!c->display && !terminal_taken(c))) {
             if (!c->nographic && shared && !c->daemonize) {
                 fprintf(stderr, "vitro: no display is built in; serial port and monitor share "
                                 "this terminal (Ctrl-A C switches, Ctrl-A X leaves)\n");
@@ -142,6 +161,35 @@ bool setup_backends(struct machine *m, struct config *c, GMainContext *context, 
                        ARRAY_SIZE(m->parallel_chardevs), error) &&
            setup_drives(m, c, error) && setup_blockdevs(m, c, error) &&
            setup_debugcons(m, c, error);
+}
+
+struct orphan {
+    const struct drive *drive;
+};
+
+static void note_orphan(void *opaque, struct drive *d)
+{
+    struct orphan *o = opaque;
+
+    if (!d->device && d->interface != DRIVE_IF_NONE && !o->drive) {
+        o->drive = d;
+    }
+}
+
+bool setup_check_drives(struct machine *m, GError **error)
+{
+    struct orphan o = {NULL};
+
+    drive_foreach(m->blocks, note_orphan, &o);
+    if (o.drive) {
+        return fail(error,
+                    "-drive %s: this machine has no place for if=%s,bus=%d,unit=%d; it has "
+                    "if=ide with 2 buses of 2 units, if=floppy with 2 units, and if=none "
+                    "for -device",
+                    o.drive->id, drive_interface_name(o.drive->interface), o.drive->bus,
+                    o.drive->unit);
+    }
+    return true;
 }
 
 bool setup_objects(struct machine *m, struct config *c, GError **error)

@@ -7,6 +7,7 @@
 #include "system/cmdline.h"
 #include "util/parse.h"
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 static const struct machine_type *default_machine(void)
@@ -163,7 +164,7 @@ static GPtrArray *wanted_accels(struct config *c)
             g_ptr_array_add(list, g_strconcat(*p, text + names, NULL));
         }
     }
-    if (list->len == 0) { /* whatever this host can do best */
+    if (list->len == 0) { /* scripts count on the software CPU when they ask for nothing */
         g_ptr_array_add(list, g_strdup(c->qtest ? "qtest" : "tcg"));
     }
     return list;
@@ -389,6 +390,7 @@ static bool setup_name(struct machine *m, struct config *c, GError **error)
     ok = options_get_bool(o, "debug-threads", false, &m->debug_thread_names, error);
     if (ok && options_has(o, "process")) {
         g_set_prgname(options_get(o, "process"));
+        prctl(PR_SET_NAME, g_get_prgname(), 0, 0, 0); /* what ps shows */
     }
     ok = ok && options_unused(o, known, error);
     options_free(o);

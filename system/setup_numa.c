@@ -61,9 +61,10 @@ static bool add_node(struct numa_plan *p, struct options *o, GError **error)
 {
     static const char *const known[] = {"nodeid", "mem", "memdev", "cpus", NULL};
     g_autoptr(GPtrArray) cpus = options_get_all(o, "cpus");
-    const char *memdev = options_get(o, "memdev"), *mem = options_get(o, "mem");
+    const char *mem = options_get(o, "mem");
     uint64_t id;
 
+    options_get(o, "memdev"); /* setup_numa_memory() has seen to it */
     if (!options_get_uint(o, "nodeid", p->count, MAX_NODES - 1, &id, error) ||
         !options_unused(o, known, error)) {
         return false;
@@ -79,10 +80,6 @@ static bool add_node(struct numa_plan *p, struct options *o, GError **error)
             return false;
         }
         p->any_mem = true;
-    }
-    if (memdev) {
-        g_free(p->machine->ram_backend_id);
-        p->machine->ram_backend_id = g_strdup(memdev);
     }
     for (guint i = 0; i < cpus->len; i++) {
         if (!give_cpus(p, g_ptr_array_index(cpus, i), (unsigned)id, error)) {
@@ -210,6 +207,30 @@ static bool complete(struct numa_plan *p, GError **error)
     }
     share_cpus(p);
     g_array_append_vals(m->numa, p->nodes, p->count);
+    return true;
+}
+
+bool setup_numa_memory(struct machine *m, struct config *c, GError **error)
+{
+    for (guint i = 0; i < c->numa->len; i++) {
+        struct options *o = options_parse("-numa", g_ptr_array_index(c->numa, i), "type", error);
+        const char *memdev = o ? options_get(o, "memdev") : NULL;
+        bool ok = o;
+
+        if (memdev && m->ram_backend_id && strcmp(m->ram_backend_id, memdev) != 0) {
+            ok = fail(error,
+                      "-numa: memdev=%s: this version takes one memory object for the "
+                      "whole machine, '%s'; use mem= for nodes",
+                      memdev, m->ram_backend_id);
+        } else if (memdev) {
+            g_free(m->ram_backend_id);
+            m->ram_backend_id = g_strdup(memdev);
+        }
+        options_free(o);
+        if (!ok) {
+            return false;
+        }
+    }
     return true;
 }
 

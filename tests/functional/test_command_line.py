@@ -190,3 +190,36 @@ def test_mistakes_in_nodes(args, words):
     line = run_expecting_error("-display", "none", *args)
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize("interface", ["if=virtio", "if=scsi", "if=pflash", "index=9"])
+def test_drive_without_a_place_is_refused(tmp_path, interface):
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(4096))
+    line = run_expecting_error("-display", "none", "-drive",
+                               f"file={image},format=raw,{interface}")
+    assert "-drive" in line
+
+
+def test_memory_object_of_a_node_is_used():
+    assert "nobody" in run_expecting_error("-display", "none", "-numa", "node,memdev=nobody")
+    with VM("-object", "memory-backend-ram,id=m,size=64M", "-numa", "node,memdev=m", "-S",
+            serial=False) as vm:
+        assert "0000000003ffffff" in vm.monitor("info mtree -f")
+
+
+def test_sigterm_ends_a_wait_for_the_first_peer(tmp_path):
+    process = subprocess.Popen([VITRO, "-display", "none", "-serial",
+                                f"unix:{tmp_path}/s,server=on,wait=on"],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "s").exists():
+        assert process.poll() is None
+    process.terminate()
+    assert process.wait(20) != 0
+
+
+def test_monitor_on_stdio_leaves_the_terminal_to_it():
+    done = subprocess.run([VITRO, "-S", "-monitor", "stdio"], input="info name\nquit\n", text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "(vitro) " in done.stdout
