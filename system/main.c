@@ -320,6 +320,7 @@ int main(int argc, char **argv)
     }
     if (!prepare(&p, &leave, &err)) {
         report(err);
+        machine_free(p.machine);
         daemon_fini(&p.daemon);
         status = EXIT_USER_ERROR;
     } else if (!leave) {
