@@ -89,6 +89,12 @@ static void before_access(struct x86_cpu *cpu, uint64_t la, unsigned size, bool 
     }
 }
 
+/* Of guest memory, which other CPUs may change meanwhile. */
+static void copy_ram(void *to, const void *from, size_t len)
+{
+    memcpy(to, from, len);
+}
+
 /* Within one page. */
 static void read_page(struct x86_cpu *cpu, uint64_t gpa, void *buf, unsigned len)
 {
@@ -96,7 +102,7 @@ static void read_page(struct x86_cpu *cpu, uint64_t gpa, void *buf, unsigned len
     uint8_t *to = buf;
 
     if (p->host) {
-        memcpy(buf, p->host + (gpa & ~PAGE_MASK), len);
+        copy_ram(buf, p->host + (gpa & ~PAGE_MASK), len);
         return;
     }
     while (len) {
@@ -121,9 +127,9 @@ static void write_page(struct x86_cpu *cpu, uint64_t gpa, const void *buf, unsig
         } else if (len == 4 && !(offset & 3)) {
             __atomic_store_n((uint32_t *)(p->host + offset), load_le32(buf), __ATOMIC_RELAXED);
         } else if (len == 2) {
-            store_le16(p->host + offset, load_le16(buf));
+            copy_ram(p->host + offset, buf, 2);
         } else {
-            memcpy(p->host + offset, buf, len);
+            copy_ram(p->host + offset, buf, len);
         }
         if (!ram_page_all_dirty(p->block, p->offset)) {
             ram_block_written(p->block, p->offset + offset, len);
