@@ -59,8 +59,8 @@ struct tcg_crossing {
     struct x86_insn insn;
 };
 
-#define JUMP_BITS 12
-#define HASH_BITS 13
+#define JUMP_BITS 13
+#define HASH_BITS 15
 
 /* Blocks of one page. */
 struct code_page {
