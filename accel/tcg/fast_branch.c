@@ -177,7 +177,7 @@ FAST bool indirect_target(struct x86_cpu *cpu, const struct x86_insn *i, unsigne
 
 static void jmp_indirect(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    uint64_t target;
+    uint64_t target = 0;
 
     if (!indirect_target(cpu, i, stack_bytes(cpu), &target) || !target_plain(target)) {
         tcg_run_generic(cpu, i);
@@ -191,7 +191,7 @@ static void call_indirect(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     unsigned size = stack_bytes(cpu);
     void *host = push_host(cpu, size);
-    uint64_t target;
+    uint64_t target = 0;
 
     if (!host || !indirect_target(cpu, i, size, &target) || !target_plain(target)) {
         tcg_run_generic(cpu, i);
