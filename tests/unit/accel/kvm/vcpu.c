@@ -48,8 +48,8 @@ static void test_ports_irqchip_split(void)
 
 /* Unreal mode: DS reaches all 4 GiB. */
 PAYLOAD(registers, "movl $0xd0000000, %ebx\nmovl $0x12345678, %eax\n"
-                   "addr32 movl %eax, (%ebx)\naddr32 movl (%ebx), %ecx\ncmpl %eax, %ecx\njne 2f\n"
-                   "addr32 movl %eax, 8(%ebx)\n" EXIT(5) "2:" EXIT(1));
+                   "movl %eax, (%ebx)\nmovl (%ebx), %ecx\ncmpl %eax, %ecx\njne 2f\n"
+                   "movl %eax, 8(%ebx)\n" EXIT(5) "2:" EXIT(1));
 
 static void test_memory_mapped_registers(void)
 {
@@ -212,8 +212,8 @@ static void test_nmi_request_reaches_the_guest(void)
 }
 
 /* INIT and SIPI to CPU 1 by the local APIC; it starts at 0x8000, writes 'A' and sets a flag. */
-PAYLOAD(boot_ap, "movl $0xfee00300, %ebx\nmovl $0xc4500, %eax\naddr32 movl %eax, (%ebx)\n"
-                 "movl $0xc4608, %eax\naddr32 movl %eax, (%ebx)\n"
+PAYLOAD(boot_ap, "movl $0xfee00300, %ebx\nmovl $0xc4500, %eax\nmovl %eax, (%ebx)\n"
+                 "movl $0xc4608, %eax\nmovl %eax, (%ebx)\n"
                  "xorw %ax, %ax\nmovw %ax, %es\n3: pause\ncmpb $1, %es:0x9000\njne 3b\n" EXIT(9));
 PAYLOAD(ap_code, "movb $'A', %al\noutb %al, $0xe9\nxorw %ax, %ax\nmovw %ax, %ds\n"
                  "movb $1, 0x9000\n1: cli\nhlt\njmp 1b\n");

@@ -164,7 +164,7 @@ static void test_properties_parse_and_print(struct fixture *f, gconstpointer dat
     struct device *dev = device_new(f->m, "toy", NULL);
     struct toy *t = toy_of(dev);
     g_autoptr(GError) err = NULL;
-    g_autofree char *text = NULL, *mode = NULL;
+    g_autofree char *mode = NULL;
 
     (void)data;
     g_assert_cmpstr(t->text, ==, "initial");
