@@ -11,7 +11,7 @@ say()
 }
 
 # What the tests use besides the build: absent ones only make tests skip.
-test_packages='python3 python3-pytest clang-format-14 shellcheck seabios'
+test_packages='python3 python3-pytest clang-format-14 shellcheck seabios xorriso mtools grub-common grub-pc-bin'
 
 # What the demonstration uses besides the build
 demo_packages='seabios'
