@@ -9,6 +9,7 @@
 
 #include "block/block.h"
 #include "chardev/chardev.h"
+#include "hw/core/firmware.h"
 #include "monitor/monitor.h"
 #include "target/i386/models.h"
 #include "util/rcu.h"
@@ -278,6 +279,24 @@ static int run_machine(struct process *p)
     return status;
 }
 
+static void print_dir(void *opaque, const char *dir)
+{
+    (void)opaque;
+    printf("%s\n", dir);
+}
+
+/* -L help: the folders that every machine looks for firmware in. */
+static bool list_firmware_dirs(struct process *p)
+{
+    for (guint i = 0; i < p->config->firmware_dirs->len; i++) {
+        if (strcmp(g_ptr_array_index(p->config->firmware_dirs, i), "help") == 0) {
+            firmware_foreach_dir(p->machine, print_dir, NULL);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool prepare(struct process *p, bool *ret_leave, GError **error)
 {
     struct config *c = p->config;
@@ -288,6 +307,10 @@ static bool prepare(struct process *p, bool *ret_leave, GError **error)
     p->machine = setup_new_machine(c, ret_leave, error);
     if (!p->machine) {
         return *ret_leave;
+    }
+    if (list_firmware_dirs(p)) {
+        *ret_leave = true;
+        return true;
     }
     if (c->daemonize && c->nographic && c->serials->len == 0) {
         return fail(error, "-daemonize cannot use the terminal: leave out -nographic, use "
@@ -323,7 +346,9 @@ int main(int argc, char **argv)
         machine_free(p.machine);
         daemon_fini(&p.daemon);
         status = EXIT_USER_ERROR;
-    } else if (!leave) {
+    } else if (leave) {
+        machine_free(p.machine);
+    } else {
         status = run_machine(&p);
     }
 

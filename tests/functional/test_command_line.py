@@ -103,6 +103,7 @@ def test_listings_name_what_there_is():
     assert "socket" in output_of("-chardev", "help")
     assert "guest_errors" in output_of("-d", "help")
     assert "memory-backend-file" in output_of("-object", "help")
+    assert "seabios" in output_of("-L", "help")
 
 
 def test_help_has_every_option_of_the_table():
