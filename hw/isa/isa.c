@@ -186,6 +186,7 @@ void isa_bus_init(struct isa_bus *bus, struct machine *m, struct device *parent,
 {
     memset(bus, 0, sizeof(*bus));
     bus_init(&bus->bus, &isa_bus_type, m, parent, "isa.0");
+    bus->bus.hotplug = true; /* nobody tells the guest, as on a real one: it has to look */
     bus->memory = memory;
     bus->io = io;
 }

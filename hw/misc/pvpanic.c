@@ -70,6 +70,7 @@ static const struct device_type pvpanic_isa = {
     .name = "pvpanic",
     .description = "guest crash notifier",
     .category = DEVICE_MISC,
+    .flags = DEVICE_NO_HOTPLUG, /* firmware reads of it at start only */
     .bus = BUS_ISA,
     .size = sizeof(struct pvpanic),
     .props = pvpanic_props,
