@@ -338,7 +338,6 @@ static bool rtc_base(const char *base, struct machine *m, GError **error)
     if (strcmp(base, "localtime") == 0) {
         g_autoptr(GDateTime) local = g_date_time_new_now_local();
 
-        m->rtc_localtime = true;
         m->rtc_offset_ns = g_date_time_get_utc_offset(local) * 1000;
         return true;
     }

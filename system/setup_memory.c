@@ -32,7 +32,6 @@ static bool setup_sizes(struct machine *m, struct config *c, GError **error)
         !options_unused(c->memory, known, error)) {
         return false;
     }
-    m->ram_slots = (unsigned)slots;
     m->ram_bytes = align_up(m->ram_bytes, 8 * KiB);
     if (m->ram_bytes < MiB) {
         return fail(error, "-m: %" PRIu64 " KiB is too little, a PC needs 1 MiB",

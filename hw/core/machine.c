@@ -179,7 +179,6 @@ static void free_boot(struct boot_config *b)
     g_free(b->initrd);
     g_free(b->append);
     g_free(b->dtb);
-    g_free(b->shim);
     g_free(b->firmware);
 }
 
@@ -231,7 +230,6 @@ void machine_free(struct machine *m)
     g_free(m->name);
     g_free(m->cpu_model);
     g_free(m->ram_backend_id);
-    g_free(m->mem_path);
     event_hub_fini(&m->events);
     clock_fini(&m->clock_virtual);
     clock_fini(&m->clock_real);

@@ -98,7 +98,7 @@ struct boot_config {
     bool menu, strict;
     int splash_time_ms, reboot_timeout_ms; /* -1: not set */
     char *splash;
-    char *kernel, *initrd, *append, *dtb, *shim;
+    char *kernel, *initrd, *append, *dtb;
     char *firmware; /* -bios; NULL: the board's default when one is needed */
 };
 
@@ -111,7 +111,6 @@ struct machine_type {
     unsigned max_cpus;
     size_t size; /* of the board struct that begins with struct machine; see machine_new() */
     const struct property *props; /* -machine key=value */
-    const char *default_nic, *default_display;
     /* Builds the board: RAM, CPUs, chips. Machine lock held. */
     bool (*init)(struct machine *m, GError **error);
     /* After -device's have been realized: firmware tables, boot. */
@@ -140,11 +139,9 @@ struct machine {
     struct address_space memory, io;
     struct ram_block *ram; /* main memory; the board maps it */
     uint64_t ram_bytes, max_ram_bytes;
-    unsigned ram_slots;
     GPtrArray *ram_blocks; /* every struct ram_block of the guest */
     char *ram_backend_id;  /* -machine memory-backend= */
-    bool mem_merge, dump_guest_core, mem_prealloc;
-    char *mem_path;
+    bool mem_merge, dump_guest_core;
 
     struct accel *accel;
     GPtrArray *vcpus; /* struct vcpu */
@@ -166,9 +163,8 @@ struct machine {
     bool uuid_set;
     bool no_hpet, no_acpi; /* set by machine properties hpet=, acpi= */
     int64_t rtc_offset_ns; /* guest's RTC minus host's UTC at start */
-    bool rtc_localtime;
-    int rtc_clock; /* enum clock_kind that the RTC follows */
-    bool rtc_slew; /* driftfix=slew */
+    int rtc_clock;         /* enum clock_kind that the RTC follows */
+    bool rtc_slew;         /* driftfix=slew */
     bool debug_thread_names;
     GPtrArray *smbios_options; /* char *: -smbios arguments */
     GPtrArray *acpi_options;   /* char *: -acpitable arguments */
