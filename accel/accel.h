@@ -63,6 +63,7 @@ struct accel {
     struct object obj;
     const struct accel_type *type;
     struct machine *machine;
+    bool begun; /* type->init was called, so type->fini has something to look at */
 };
 
 /* NULL when there is none of that name in this build. */

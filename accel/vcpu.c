@@ -52,7 +52,7 @@ const char **accel_type_names(void)
 
 void accel_free(struct accel *a)
 {
-    if (a->type->fini) {
+    if (a->begun && a->type->fini) {
         a->type->fini(a);
     }
     a->machine->accel = NULL;

@@ -93,11 +93,25 @@ struct machine *setup_new_machine(struct config *c, bool *ret_leave, GError **er
 
 /* ---- engine ---- */
 
+/* -machine kernel-irqchip=, in either spelling; NULL when it is not given. */
+static const char *kernel_irqchip(struct config *c)
+{
+    const char *value = options_get(c->machine, "kernel-irqchip");
+
+    return value ? value : options_get(c->machine, "kernel_irqchip");
+}
+
+/* What the only -accel says; "" without one. A list with fall-backs has a ':'. */
+static const char *text_of_accels(const struct config *c)
+{
+    return c->accels->len ? g_ptr_array_index(c->accels, 0) : "";
+}
+
 static bool try_accel(struct machine *m, struct config *c, const char *text, GError **error)
 {
     struct options *o = options_parse("-accel", text, "accel", error);
     const char *name = o ? options_get(o, "accel") : NULL;
-    const char *irqchip = options_get(c->machine, "kernel-irqchip");
+    const char *irqchip = kernel_irqchip(c);
     const struct accel_type *type = name ? accel_type_find(name) : NULL;
     bool ok = false;
 
@@ -123,6 +137,14 @@ static bool try_accel(struct machine *m, struct config *c, const char *text, GEr
     object_init(&m->accel->obj, type->name, m);
     object_add_props(&m->accel->obj, type->props);
     object_add_child(&m->obj, "accel", &m->accel->obj, NULL);
+    if (irqchip && strcmp(irqchip, "off") != 0 && c->accels->len <= 1 &&
+        !object_find_prop(&m->accel->obj, "kernel-irqchip") && !strchr(text_of_accels(c), ':')) {
+        fail(error,
+             "-machine kernel-irqchip=%s needs -accel kvm; -accel %s has its interrupt "
+             "controllers in this process",
+             irqchip, name);
+        goto out;
+    }
     if (irqchip && object_find_prop(&m->accel->obj, "kernel-irqchip") &&
         !object_set(&m->accel->obj, "kernel-irqchip", irqchip, error)) {
         goto out;
@@ -136,6 +158,7 @@ static bool try_accel(struct machine *m, struct config *c, const char *text, GEr
             goto out;
         }
     }
+    m->accel->begun = true;
     ok = !type->init || type->init(m->accel, m, error);
     if (!ok) {
         g_prefix_error(error, "-accel %s: ", name);
