@@ -105,6 +105,9 @@ enum tlb_set x86_tlb_set_system(const struct x86_cpu *cpu);
  */
 void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
                    struct x86_walk *ret);
+/* mmu.c: the same from the page tables alone; false: page fault with *ret_error. */
+bool x86_walk_tables(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
+                     struct x86_walk *ret, uint32_t *ret_error);
 /* How the page that holds @gpa is reached. */
 const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa);
 /* @gpa as the bus sees it (A20). */
