@@ -326,15 +326,15 @@ static struct tcg_block *lookup(struct tcg_cpu *tc, const uint8_t *host, uint32_
 /* Host address of the code at @la; NULL when it is not RAM. May raise the page fault. */
 static const uint8_t *code_host(struct x86_cpu *cpu, uint64_t la, struct phys_page *ret_page)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
-    enum tlb_set set = x86_tlb_set(cpu);
+    const struct x86_itlb *i = cpu->itlb_now;
+    unsigned slot = itlb_slot(la);
     const struct phys_page *p;
     struct x86_walk wk;
 
-    if (!ret_page && tlb_hit(la, e->xtag, 1)) {
-        return (const uint8_t *)(la + e->addend);
+    if (!ret_page && tlb_hit(la, i->xneg[slot], 1)) {
+        return (const uint8_t *)(la + i->addend[slot]);
     }
-    x86_translate(cpu, la, ACCESS_FETCH, set == TLB_CHECKED ? TLB_USER : set, &wk);
+    x86_translate(cpu, la, ACCESS_FETCH, x86_tlb_set(cpu), &wk);
     p = x86_phys_page(cpu, wk.gpa);
     if (ret_page) {
         *ret_page = *p;

@@ -12,9 +12,10 @@
 /* Host address of code at @la if the TLB has it, else NULL. */
 static const uint8_t *cached_code(const struct x86_cpu *cpu, uint64_t la)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_itlb *i = cpu->itlb_now;
+    unsigned slot = itlb_slot(la);
 
-    return tlb_hit(la, e->xtag, 1) ? (const uint8_t *)(la + e->addend) : NULL;
+    return tlb_hit(la, i->xneg[slot], 1) ? (const uint8_t *)(la + i->addend[slot]) : NULL;
 }
 
 static struct tcg_crossing *entry_for(struct tcg_cpu *tc, uint64_t la)

@@ -25,18 +25,23 @@ FAST uint64_t fast_la(const struct x86_cpu *cpu, const struct x86_insn *i)
 /* Host address for a read or write of @size bytes at @la, or NULL. */
 FAST void *fast_host(const struct x86_cpu *cpu, uint64_t la, unsigned size, bool write)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    return G_LIKELY(tlb_hit(la, write ? e->wtag : e->rtag, size)) ? (void *)(la + e->addend) : NULL;
+    return G_LIKELY(tlb_hit(la, write ? d->wneg[slot] : d->rneg[slot], size))
+               ? (void *)(la + d->addend[slot])
+               : NULL;
 }
 
 /* For read, modify, write: both rights. */
 FAST void *fast_host_rmw(const struct x86_cpu *cpu, uint64_t la, unsigned size)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    return G_LIKELY(tlb_hit(la, e->wtag, size) && e->rtag == e->wtag) ? (void *)(la + e->addend)
-                                                                      : NULL;
+    return G_LIKELY(tlb_hit(la, d->wneg[slot], size) && d->rneg[slot] == d->wneg[slot])
+               ? (void *)(la + d->addend[slot])
+               : NULL;
 }
 
 FAST uint64_t fast_load(const void *host, unsigned size)

@@ -143,6 +143,8 @@ enum x86_run_state {
 };
 
 struct x86_tlb;
+struct x86_dtlb;
+struct x86_itlb;
 struct x86_decoder;
 struct x86_insn;
 struct phys_page;
@@ -158,22 +160,24 @@ struct x86_cpu {
             uint64_t zero;
         };
     };
-    uint64_t fl_zero;              /* ZF = (fl_zero == 0) */
-    uint64_t fl_sign;              /* SF = bit 63, PF = parity of the low byte */
-    uint64_t fl_carry;             /* carries out of each bit: CF = bit fl_msb, AF = bit 3 */
-    uint32_t fl_msb;               /* OF = bit fl_msb ^ bit fl_msb - 1 of fl_carry */
-    uint32_t eflags;               /* the other flags; status bits here are 0 */
-    uint64_t ea_mask;              /* of linear addresses: 64 or 32 bits */
-    uint64_t seg_base[8];          /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
-    struct x86_tlb_entry *tlb_now; /* of the current privilege */
-    uint32_t attention;            /* look at requests before the next block; atomic */
-    uint32_t mode;                 /* enum x86_mode bits; part of a decoded block's key */
-    uint64_t start_rip;            /* of the instruction being executed: where a fault returns */
-    const struct x86_insn *insn;   /* being executed, for precise faults */
-    bool insn_again; /* set by a REP that is to be entered again: rip is its own address */
-    struct x86_tlb *tlb;
-    void *engine;      /* the engine's per-CPU data */
-    uint64_t executed; /* instructions, for statistics */
+    uint64_t fl_zero;         /* ZF = (fl_zero == 0) */
+    uint64_t fl_sign;         /* SF = bit 63, PF = parity of the low byte */
+    uint64_t fl_carry;        /* carries out of each bit: CF = bit fl_msb, AF = bit 3 */
+    uint32_t fl_msb;          /* OF = bit fl_msb ^ bit fl_msb - 1 of fl_carry */
+    uint32_t eflags;          /* the other flags; status bits here are 0 */
+    uint64_t ea_mask;         /* of linear addresses: 64 or 32 bits */
+    uint64_t seg_base[8];     /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
+    struct x86_dtlb *tlb_now; /* of the current privilege: mode's MODE_SET */
+    struct x86_itlb *itlb_now;
+    uint32_t attention;          /* look at requests before the next block; atomic */
+    uint32_t mode;               /* enum x86_mode bits; part of a decoded block's key */
+    uint64_t start_rip;          /* of the instruction being executed: where a fault returns */
+    const struct x86_insn *insn; /* being executed, for precise faults */
+    bool insn_again;     /* set by a REP that is to be entered again: rip is its own address */
+    struct x86_tlb *tlb; /* behind this struct, see struct x86_cpu_room */
+    void *room;          /* the allocation that holds both */
+    void *engine;        /* the engine's per-CPU data */
+    uint64_t executed;   /* instructions, for statistics */
 
     /* segments, tables, control registers */
     struct x86_seg seg[X86_SEGS];
@@ -363,7 +367,9 @@ enum x86_mode {
     MODE_USER = 1 << 6, /* CPL 3 */
     MODE_SS32 = 1 << 7, /* stack pointer is ESP (not 64-bit mode) */
     MODE_SLOW = 1 << 8, /* single step, instruction breakpoints: one instruction per block */
+    MODE_SET = 3 << 9,  /* enum tlb_set of explicit accesses */
 };
+#define MODE_SET_SHIFT 9
 
 static inline bool x86_is_64(const struct x86_cpu *cpu)
 {

@@ -177,17 +177,18 @@ static void write_linear(struct x86_cpu *cpu, uint64_t la, const void *buf, unsi
 
 static enum tlb_set current_set(const struct x86_cpu *cpu)
 {
-    return (cpu->tlb_now - cpu->tlb->e[0]) / TLB_SLOTS;
+    return (cpu->mode & MODE_SET) >> MODE_SET_SHIFT;
 }
 
 #define MEM_ACCESSORS(bits)                                                                        \
     uint##bits##_t mem_read##bits(struct x86_cpu *cpu, uint64_t la)                                \
     {                                                                                              \
-        const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];                               \
+        const struct x86_dtlb *d = cpu->tlb_now;                                                   \
+        unsigned slot = tlb_slot(la);                                                              \
         uint##bits##_t val;                                                                        \
                                                                                                    \
-        if (G_LIKELY(tlb_hit(la, e->rtag, sizeof(val)))) {                                         \
-            memcpy(&val, (const void *)(la + e->addend), sizeof(val));                             \
+        if (G_LIKELY(tlb_hit(la, d->rneg[slot], sizeof(val)))) {                                   \
+            memcpy(&val, (const void *)(la + d->addend[slot]), sizeof(val));                       \
             return val;                                                                            \
         }                                                                                          \
         read_linear(cpu, la, &val, sizeof(val), current_set(cpu));                                 \
@@ -196,10 +197,11 @@ static enum tlb_set current_set(const struct x86_cpu *cpu)
                                                                                                    \
     void mem_write##bits(struct x86_cpu *cpu, uint64_t la, uint##bits##_t val)                     \
     {                                                                                              \
-        const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];                               \
+        const struct x86_dtlb *d = cpu->tlb_now;                                                   \
+        unsigned slot = tlb_slot(la);                                                              \
                                                                                                    \
-        if (G_LIKELY(tlb_hit(la, e->wtag, sizeof(val)))) {                                         \
-            memcpy((void *)(la + e->addend), &val, sizeof(val));                                   \
+        if (G_LIKELY(tlb_hit(la, d->wneg[slot], sizeof(val)))) {                                   \
+            memcpy((void *)(la + d->addend[slot]), &val, sizeof(val));                             \
             return;                                                                                \
         }                                                                                          \
         write_linear(cpu, la, &val, sizeof(val), current_set(cpu));                                \
@@ -244,10 +246,11 @@ void mem_write(struct x86_cpu *cpu, uint64_t la, uint64_t val, unsigned size)
 
 void mem_read_bytes(struct x86_cpu *cpu, uint64_t la, void *buf, unsigned len)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    if (len <= PAGE_SIZE && tlb_hit(la, e->rtag, len)) {
-        memcpy(buf, (const void *)(la + e->addend), len);
+    if (len <= PAGE_SIZE && tlb_hit(la, d->rneg[slot], len)) {
+        memcpy(buf, (const void *)(la + d->addend[slot]), len);
     } else {
         read_linear(cpu, la, buf, len, current_set(cpu));
     }
@@ -255,10 +258,11 @@ void mem_read_bytes(struct x86_cpu *cpu, uint64_t la, void *buf, unsigned len)
 
 void mem_write_bytes(struct x86_cpu *cpu, uint64_t la, const void *buf, unsigned len)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    if (len <= PAGE_SIZE && tlb_hit(la, e->wtag, len)) {
-        memcpy((void *)(la + e->addend), buf, len);
+    if (len <= PAGE_SIZE && tlb_hit(la, d->wneg[slot], len)) {
+        memcpy((void *)(la + d->addend[slot]), buf, len);
     } else {
         write_linear(cpu, la, buf, len, current_set(cpu));
     }
@@ -279,12 +283,13 @@ void mem_probe(struct x86_cpu *cpu, uint64_t la, unsigned len, bool write)
 uint64_t mem_sys_read(struct x86_cpu *cpu, uint64_t la, unsigned size)
 {
     enum tlb_set set = x86_tlb_set_system(cpu);
-    const struct x86_tlb_entry *e = &cpu->tlb->e[set][tlb_slot(la)];
+    const struct x86_dtlb *d = &cpu->tlb->d[set];
+    unsigned slot = tlb_slot(la);
     uint64_t val = 0;
 
     la &= cpu->efer & EFER_LMA ? ~0ULL : 0xffffffff;
-    if (tlb_hit(la, e->rtag, size)) {
-        return load_le((const void *)(la + e->addend), size);
+    if (tlb_hit(la, d->rneg[slot], size)) {
+        return load_le((const void *)(la + d->addend[slot]), size);
     }
     read_linear(cpu, la, &val, size, set);
     return val;
@@ -293,11 +298,12 @@ uint64_t mem_sys_read(struct x86_cpu *cpu, uint64_t la, unsigned size)
 void mem_sys_write(struct x86_cpu *cpu, uint64_t la, uint64_t val, unsigned size)
 {
     enum tlb_set set = x86_tlb_set_system(cpu);
-    const struct x86_tlb_entry *e = &cpu->tlb->e[set][tlb_slot(la)];
+    const struct x86_dtlb *d = &cpu->tlb->d[set];
+    unsigned slot = tlb_slot(la);
 
     la &= cpu->efer & EFER_LMA ? ~0ULL : 0xffffffff;
-    if (tlb_hit(la, e->wtag, size)) {
-        store_le((void *)(la + e->addend), val, size);
+    if (tlb_hit(la, d->wneg[slot], size)) {
+        store_le((void *)(la + d->addend[slot]), val, size);
         return;
     }
     write_linear(cpu, la, &val, size, set);
@@ -325,31 +331,33 @@ static bool plain_access(const struct x86_cpu *cpu)
 
 const void *mem_host_read(struct x86_cpu *cpu, uint64_t la, unsigned size)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
     struct x86_walk wk;
 
-    if (!tlb_hit(la, e->rtag, size)) {
+    if (!tlb_hit(la, d->rneg[slot], size)) {
         if (!plain_access(cpu)) {
             return NULL;
         }
         x86_translate(cpu, la, ACCESS_READ, current_set(cpu), &wk);
-        if (!tlb_hit(la, e->rtag, size)) {
+        if (!tlb_hit(la, d->rneg[slot], size)) {
             return NULL;
         }
     }
-    return (const void *)(la + e->addend);
+    return (const void *)(la + d->addend[slot]);
 }
 
 void *mem_host_write(struct x86_cpu *cpu, uint64_t la, unsigned size,
                      const struct phys_page **ret_page)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
     const struct phys_page *p;
     struct x86_walk wk;
 
     *ret_page = NULL;
-    if (tlb_hit(la, e->wtag, size)) {
-        return (void *)(la + e->addend);
+    if (tlb_hit(la, d->wneg[slot], size)) {
+        return (void *)(la + d->addend[slot]);
     }
     if (!plain_access(cpu)) {
         return NULL;
@@ -376,14 +384,15 @@ void mem_host_written(const struct phys_page *page, const uint8_t *host, unsigne
  */
 void mem_rmw_begin(struct x86_cpu *cpu, uint64_t la, unsigned size, bool locked)
 {
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
     struct x86_walk wk;
 
     cpu->rmw_la = la;
     cpu->rmw_page = NULL;
     cpu->rmw_exclusive = false;
-    if (G_LIKELY(tlb_hit(la, e->wtag, size) && tlb_hit(la, e->rtag, size))) {
-        cpu->rmw_host = (uint8_t *)(la + e->addend);
+    if (G_LIKELY(tlb_hit(la, d->wneg[slot], size) && tlb_hit(la, d->rneg[slot], size))) {
+        cpu->rmw_host = (uint8_t *)(la + d->addend[slot]);
         return;
     }
     cpu->rmw_host = NULL;

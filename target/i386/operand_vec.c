@@ -95,10 +95,11 @@ static inline void vector_read(struct x86_cpu *cpu, const struct x86_insn *i, un
                                union x86_vec *ret)
 {
     uint64_t la = vector_linear(cpu, i, size, /* write= */ false);
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    if (G_LIKELY(tlb_hit(la, e->rtag, size))) {
-        copy_in(ret, (const void *)(la + e->addend), size);
+    if (G_LIKELY(tlb_hit(la, d->rneg[slot], size))) {
+        copy_in(ret, (const void *)(la + d->addend[slot]), size);
     } else {
         memset(ret, 0, sizeof(*ret));
         mem_read_bytes(cpu, la, ret, size);
@@ -109,10 +110,11 @@ static inline void vector_write(struct x86_cpu *cpu, const struct x86_insn *i, u
                                 const union x86_vec *val)
 {
     uint64_t la = vector_linear(cpu, i, size, /* write= */ true);
-    const struct x86_tlb_entry *e = &cpu->tlb_now[tlb_slot(la)];
+    const struct x86_dtlb *d = cpu->tlb_now;
+    unsigned slot = tlb_slot(la);
 
-    if (G_LIKELY(tlb_hit(la, e->wtag, size))) {
-        copy_out((void *)(la + e->addend), val, size);
+    if (G_LIKELY(tlb_hit(la, d->wneg[slot], size))) {
+        copy_out((void *)(la + d->addend[slot]), val, size);
     } else {
         mem_write_bytes(cpu, la, val, size);
     }

@@ -9,8 +9,12 @@
 
 struct x86_cpu *x86_cpu_new(unsigned index, uint32_t apic_id)
 {
-    struct x86_cpu *cpu = g_new0(struct x86_cpu, 1);
+    /* a large block comes from the system zeroed, so that nothing of it is touched yet */
+    void *room = g_malloc0(sizeof(struct x86_cpu_room) + alignof(struct x86_cpu_room));
+    uintptr_t at = align_up((uintptr_t)room, alignof(struct x86_cpu_room));
+    struct x86_cpu *cpu = (struct x86_cpu *)at;
 
+    cpu->room = room;
     cpu->index = index;
     cpu->apic_id = apic_id;
     cpu->bsp = index == 0;
@@ -18,9 +22,10 @@ struct x86_cpu *x86_cpu_new(unsigned index, uint32_t apic_id)
     cpu->a20 = true;
     cpu->delivering = -1;
     cpu->tsc_khz = 1000000;
-    cpu->tlb = x86_tlb_new();
-    x86_tlb_flush_phys(cpu);
-    cpu->tlb_now = cpu->tlb->e[0];
+    cpu->tlb = &((struct x86_cpu_room *)at)->tlb;
+    cpu->tlb_now = cpu->tlb->d;
+    cpu->itlb_now = cpu->tlb->i;
+    x86_tlb_init(cpu);
     return cpu;
 }
 
@@ -30,9 +35,8 @@ void x86_cpu_free(struct x86_cpu *cpu)
         return;
     }
     x86_decoder_free(cpu->decoder);
-    x86_tlb_free(cpu->tlb);
     g_free(cpu->cpuid_data);
-    g_free(cpu);
+    g_free(cpu->room);
 }
 
 void x86_cpu_features_changed(struct x86_cpu *cpu)
@@ -64,7 +68,7 @@ static bool segments_flat(const struct x86_cpu *cpu)
 
 void x86_update_mode(struct x86_cpu *cpu)
 {
-    uint32_t mode = 0;
+    uint32_t mode = 0, set;
 
     if (cpu->cr0 & CR0_PE) {
         mode |= MODE_PE | (cpu->eflags & FLAG_VM ? MODE_VM86 : 0);
@@ -86,12 +90,14 @@ void x86_update_mode(struct x86_cpu *cpu)
         mode |= MODE_SLOW;
         x86_attention(cpu);
     }
-    cpu->mode = mode;
+    set = x86_tlb_set(cpu);
+    cpu->mode = mode | set << MODE_SET_SHIFT;
     cpu->ea_mask = mode & MODE_CODE64 ? ~0ULL : 0xffffffff;
     for (unsigned s = 0; s <= X86_GS; s++) {
         cpu->seg_base[s] = mode & MODE_CODE64 && s < X86_FS ? 0 : cpu->seg[s].base;
     }
-    cpu->tlb_now = cpu->tlb->e[x86_tlb_set(cpu)];
+    cpu->tlb_now = &cpu->tlb->d[set];
+    cpu->itlb_now = &cpu->tlb->i[set];
 }
 
 uint32_t x86_eflags_get(const struct x86_cpu *cpu)

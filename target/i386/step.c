@@ -13,14 +13,13 @@ unsigned x86_fetch(struct x86_cpu *cpu, uint64_t rip, uint8_t *buf, unsigned wan
 {
     uint64_t la = (cpu->seg_base[X86_CS] + rip) & cpu->ea_mask;
     unsigned in_page = MIN(want, PAGE_SIZE - (unsigned)(la & ~PAGE_MASK));
-    enum tlb_set set = x86_tlb_set(cpu);
     const struct phys_page *p;
     struct x86_walk wk;
 
     if ((cpu->mode & MODE_CODE64) && !x86_is_canonical(cpu, la)) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    x86_translate(cpu, la, ACCESS_FETCH, set == TLB_CHECKED ? TLB_USER : set, &wk);
+    x86_translate(cpu, la, ACCESS_FETCH, x86_tlb_set(cpu), &wk);
     p = x86_phys_page(cpu, wk.gpa);
     if (p->host) {
         memcpy(buf, p->host + (wk.gpa & ~PAGE_MASK), in_page);

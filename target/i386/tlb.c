@@ -50,79 +50,164 @@ const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa)
     return p;
 }
 
-struct x86_tlb *x86_tlb_new(void)
+static bool bit_test(const uint64_t *bits, unsigned n)
 {
-    return g_malloc0(sizeof(struct x86_tlb));
+    return bits[n / 64] >> (n % 64) & 1;
 }
 
-void x86_tlb_free(struct x86_tlb *tlb)
+static void bit_put(uint64_t *bits, unsigned n, bool on)
 {
-    g_free(tlb);
+    bits[n / 64] = (bits[n / 64] & ~(1ULL << (n % 64))) | (uint64_t)on << (n % 64);
 }
 
-static void entry_clear(struct x86_tlb *tlb, unsigned set, unsigned slot)
+/* Minus a page of another slot: no address that looks here can match. */
+static uint64_t never(unsigned slot)
 {
-    /* a page of another slot: no address that looks here can match */
-    uint64_t never = (uint64_t)(slot ^ 1) << PAGE_BITS;
-
-    tlb->e[set][slot].rtag = tlb->e[set][slot].wtag = tlb->e[set][slot].xtag = never;
-    tlb->info[set][slot].global = 0;
+    return -((uint64_t)(slot ^ 1) << PAGE_BITS);
 }
 
-static void set_clear(struct x86_tlb *tlb, unsigned set)
+static void slot_clear(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned slot)
 {
-    for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
-        entry_clear(tlb, set, slot);
+    if (part == TLB_DATA) {
+        struct x86_dtlb *d = &tlb->d[set];
+
+        d->rneg[slot] = d->wneg[slot] = never(slot);
+        d->hpage[slot] = 0;
+    } else {
+        tlb->i[set].xneg[slot] = never(slot);
+        __atomic_store_n(&tlb->i[set].id[slot], 0, __ATOMIC_RELAXED);
     }
-    tlb->used[set] = false;
+}
+
+void x86_tlb_init(struct x86_cpu *cpu)
+{
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
+            slot_clear(cpu->tlb, TLB_DATA, set, slot);
+        }
+        for (unsigned slot = 0; slot < ITLB_SLOTS; slot++) {
+            slot_clear(cpu->tlb, TLB_CODE, set, slot);
+        }
+    }
+    x86_tlb_flush_phys(cpu);
+}
+
+/* The linear page of a filled slot. */
+static uint64_t slot_page(const struct x86_tlb *tlb, enum tlb_part part, unsigned set,
+                          unsigned slot)
+{
+    return -(part == TLB_DATA ? tlb->d[set].rneg[slot] : tlb->i[set].xneg[slot]);
+}
+
+static void drop_slot(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned slot)
+{
+    bit_put(tlb->marks[part][set].used, slot, false);
+    slot_clear(tlb, part, set, slot);
+}
+
+/* Drops what is in the table and, with @keep_global, not global. */
+static void drop_filled(struct x86_tlb *tlb, enum tlb_part part, unsigned set, bool keep_global)
+{
+    struct tlb_marks *m = &tlb->marks[part][set];
+
+    for (unsigned w = 0; w < TLB_SLOTS / 64; w++) {
+        uint64_t bits = m->used[w] & ~(keep_global ? m->global[w] : 0);
+
+        m->used[w] &= ~bits;
+        for (; bits; bits &= bits - 1) {
+            slot_clear(tlb, part, set, w * 64 + (unsigned)__builtin_ctzll(bits));
+        }
+    }
+}
+
+static void drop_all(struct x86_tlb *tlb, bool keep_global)
+{
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        drop_filled(tlb, TLB_DATA, set, keep_global);
+        drop_filled(tlb, TLB_CODE, set, keep_global);
+    }
+    tlb->flushes++;
 }
 
 void x86_tlb_flush(struct x86_cpu *cpu)
 {
     struct x86_tlb *tlb = cpu->tlb;
 
-    for (unsigned set = 0; set < TLB_SETS; set++) {
-        if (tlb->used[set]) {
-            set_clear(tlb, set);
-        }
-    }
-    tlb->large_used = false;
-    tlb->flushes++;
+    drop_all(tlb, /* keep_global= */ false);
+    memset(tlb->large_seen, 0, sizeof(tlb->large_seen));
+    tlb->giant_seen = 0;
 }
 
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
-    struct x86_tlb *tlb = cpu->tlb;
+    drop_all(cpu->tlb, /* keep_global= */ true);
+}
 
-    for (unsigned set = 0; set < TLB_SETS; set++) {
-        if (!tlb->used[set]) {
-            continue;
-        }
-        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
-            if (!tlb->info[set][slot].global) {
-                entry_clear(tlb, set, slot);
+static unsigned large_hash(uint64_t la)
+{
+    return (la >> TLB_LARGE_BITS) % TLB_LARGE_SEEN;
+}
+
+static uint64_t giant_bit(uint64_t la)
+{
+    return 1ULL << (la >> 30) % 64;
+}
+
+static void note_large(struct x86_tlb *tlb, uint64_t la, unsigned page_bits)
+{
+    if (page_bits > TLB_LARGE_BITS) {
+        tlb->giant_seen |= giant_bit(la);
+    } else if (page_bits > PAGE_BITS) {
+        bit_put(tlb->large_seen, large_hash(la), true);
+    }
+}
+
+/* Drops the pieces of large pages that hold @la; what remains is remembered anew. */
+static void drop_large(struct x86_tlb *tlb, uint64_t la)
+{
+    memset(tlb->large_seen, 0, sizeof(tlb->large_seen));
+    tlb->giant_seen = 0;
+    for (unsigned n = 0; n < TLB_PARTS * TLB_SETS; n++) {
+        enum tlb_part part = n % TLB_PARTS;
+        unsigned set = n / TLB_PARTS;
+        const struct tlb_marks *m = &tlb->marks[part][set];
+
+        for (unsigned w = 0; w < TLB_SLOTS / 64; w++) {
+            for (uint64_t bits = m->used[w] & m->large[w]; bits; bits &= bits - 1) {
+                unsigned slot = w * 64 + (unsigned)__builtin_ctzll(bits);
+                uint64_t page = slot_page(tlb, part, set, slot);
+
+                if (!((page ^ la) >> m->page_bits[slot])) {
+                    drop_slot(tlb, part, set, slot);
+                } else {
+                    note_large(tlb, page, m->page_bits[slot]);
+                }
             }
         }
     }
-    tlb->flushes++;
+}
+
+static void drop_page(struct x86_tlb *tlb, uint64_t la)
+{
+    unsigned slot = tlb_slot(la), islot = itlb_slot(la);
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        if (tlb_hit(la, tlb->d[set].rneg[slot], 1)) {
+            drop_slot(tlb, TLB_DATA, set, slot);
+        }
+        if (tlb_hit(la, tlb->i[set].xneg[islot], 1)) {
+            drop_slot(tlb, TLB_CODE, set, islot);
+        }
+    }
+    if (bit_test(tlb->large_seen, large_hash(la)) || (tlb->giant_seen & giant_bit(la))) {
+        drop_large(tlb, la);
+    }
 }
 
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t la)
 {
-    struct x86_tlb *tlb = cpu->tlb;
-
-    for (unsigned set = 0; set < TLB_SETS; set++) {
-        entry_clear(tlb, set, tlb_slot(la));
-        for (unsigned slot = 0; tlb->large_used && slot < TLB_SLOTS; slot++) {
-            const struct x86_tlb_entry *e = &tlb->e[set][slot];
-            uint64_t mask = ~0ULL << tlb->info[set][slot].page_bits;
-
-            if (!((e->rtag ^ la) & mask) || !((e->wtag ^ la) & mask) || !((e->xtag ^ la) & mask)) {
-                entry_clear(tlb, set, slot);
-            }
-        }
-    }
-    tlb->flushes++;
+    drop_page(cpu->tlb, la);
+    cpu->tlb->flushes++;
 }
 
 void x86_tlb_flush_phys(struct x86_cpu *cpu)
@@ -130,25 +215,79 @@ void x86_tlb_flush_phys(struct x86_cpu *cpu)
     for (unsigned n = 0; n < PHYS_SLOTS; n++) {
         cpu->tlb->phys[n].gpa = 1;
     }
-    for (unsigned set = 0; set < TLB_SETS; set++) {
-        cpu->tlb->used[set] = true;
-    }
     x86_tlb_flush(cpu);
+}
+
+/*
+ * Which slots allow writes to a host page.
+ *
+ * A bucket names up to two data slots as set * TLB_SLOTS + slot + 1, or says WRITERS_MANY. Every
+ * slot that allows writes is named in its page's bucket, unless that says WRITERS_MANY. A name may
+ * be stale: its slot says what it holds now.
+ */
+#define WRITERS_MANY 0xffff
+
+static uint16_t *writers_of(struct x86_tlb *tlb, uint64_t hpage)
+{
+    return tlb->writers[((hpage >> PAGE_BITS) * 0x9e3779b97f4a7c15ULL >> 32) % TLB_WRITERS];
+}
+
+static bool slot_writes(const struct x86_tlb *tlb, unsigned set, unsigned slot)
+{
+    return tlb->d[set].wneg[slot] != never(slot);
+}
+
+static void note_writer(struct x86_tlb *tlb, unsigned set, unsigned slot)
+{
+    uint16_t *at = writers_of(tlb, tlb->d[set].hpage[slot]);
+    uint16_t name = (uint16_t)(set * TLB_SLOTS + slot + 1);
+
+    if (at[0] == name || at[1] == name || at[0] == WRITERS_MANY) {
+        return;
+    }
+    for (unsigned n = 0; n < 2; n++) {
+        unsigned s = (at[n] - 1) / TLB_SLOTS, other = (at[n] - 1) % TLB_SLOTS;
+
+        if (!at[n] || !slot_writes(tlb, s, other) ||
+            writers_of(tlb, tlb->d[s].hpage[other]) != at) {
+            at[n] = name;
+            return;
+        }
+    }
+    at[0] = WRITERS_MANY;
+}
+
+static void protect_slot(struct x86_tlb *tlb, unsigned set, unsigned slot, uint64_t hpage)
+{
+    if (tlb->d[set].hpage[slot] == hpage) {
+        tlb->d[set].wneg[slot] = never(slot);
+    }
 }
 
 void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host)
 {
     struct x86_tlb *tlb = cpu->tlb;
+    uint64_t hpage = (uintptr_t)host;
+    uint16_t *at = writers_of(tlb, hpage);
 
-    for (unsigned set = 0; set < TLB_SETS; set++) {
-        if (!tlb->used[set]) {
-            continue;
+    if (at[0] != WRITERS_MANY) {
+        for (unsigned n = 0; n < 2; n++) {
+            if (at[n]) {
+                protect_slot(tlb, (at[n] - 1) / TLB_SLOTS, (at[n] - 1) % TLB_SLOTS, hpage);
+            }
         }
-        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
-            struct x86_tlb_entry *e = &tlb->e[set][slot];
+        return;
+    }
+    at[0] = at[1] = 0;
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned w = 0; w < TLB_SLOTS / 64; w++) {
+            for (uint64_t bits = tlb->marks[TLB_DATA][set].used[w]; bits; bits &= bits - 1) {
+                unsigned slot = w * 64 + (unsigned)__builtin_ctzll(bits);
 
-            if (e->wtag + e->addend == (uintptr_t)host) {
-                e->wtag = (uint64_t)(slot ^ 1) << PAGE_BITS;
+                protect_slot(tlb, set, slot, hpage);
+                if (slot_writes(tlb, set, slot) && writers_of(tlb, tlb->d[set].hpage[slot]) == at) {
+                    note_writer(tlb, set, slot);
+                }
             }
         }
     }
@@ -182,39 +321,61 @@ static bool page_watched(const struct x86_cpu *cpu, uint64_t la)
     return false;
 }
 
-static void tlb_fill(struct x86_cpu *cpu, uint64_t la, enum tlb_set set, const struct x86_walk *wk)
+static void mark_filled(struct x86_tlb *tlb, enum tlb_part part, enum tlb_set set, unsigned slot,
+                        const struct x86_walk *wk)
+{
+    struct tlb_marks *m = &tlb->marks[part][set];
+
+    bit_put(m->used, slot, true);
+    bit_put(m->global, slot, wk->global);
+    bit_put(m->large, slot, wk->page_bits > PAGE_BITS);
+    m->page_bits[slot] = (uint8_t)wk->page_bits;
+    note_large(tlb, slot_page(tlb, part, set, slot), wk->page_bits);
+}
+
+static void fill_code(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
+                      const struct x86_walk *wk)
 {
     struct x86_tlb *tlb = cpu->tlb;
-    unsigned slot = tlb_slot(la);
-    struct x86_tlb_entry *e = &tlb->e[set][slot];
+    struct x86_itlb *i = &tlb->i[set];
+    unsigned slot = itlb_slot(page);
+    const struct phys_page *p = x86_phys_page(cpu, wk->gpa);
+
+    drop_slot(tlb, TLB_CODE, set, slot);
+    if (p->host && wk->executable) {
+        i->addend[slot] = (uintptr_t)p->host - page;
+        i->xneg[slot] = -page;
+        mark_filled(tlb, TLB_CODE, set, slot, wk);
+    }
+}
+
+static void fill_data(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
+                      const struct x86_walk *wk)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+    struct x86_dtlb *d = &tlb->d[set];
+    unsigned slot = tlb_slot(page);
     const struct phys_page *p = x86_phys_page(cpu, wk->gpa);
 
     if (set == TLB_CHECKED) {
         return;
     }
-    entry_clear(tlb, set, slot);
-    if (!p->host) {
+    drop_slot(tlb, TLB_DATA, set, slot);
+    if (!p->host || !wk->readable || page_watched(cpu, page)) {
         return;
     }
-    tlb->used[set] = true;
-    la &= PAGE_MASK;
-    e->addend = (uintptr_t)p->host - la;
-    if (wk->executable) {
-        e->xtag = la;
-    }
-    if (!page_watched(cpu, la)) {
+    d->hpage[slot] = (uintptr_t)p->host;
+    d->addend[slot] = (uintptr_t)p->host - page;
+    d->rneg[slot] = -page;
+    mark_filled(tlb, TLB_DATA, set, slot, wk);
+    if (wk->writable && p->writable) {
         bool others = __atomic_load_n(&p->block->watching, __ATOMIC_RELAXED) & ~(1u << DIRTY_CODE);
 
-        if (wk->readable) {
-            e->rtag = la;
-        }
-        if (wk->writable && p->writable && !others && ram_page_all_dirty(p->block, p->offset)) {
-            e->wtag = la;
+        if (!others && ram_page_all_dirty(p->block, p->offset)) {
+            d->wneg[slot] = -page;
+            note_writer(tlb, set, slot);
         }
     }
-    tlb->info[set][slot].global = wk->global;
-    tlb->info[set][slot].page_bits = wk->page_bits;
-    tlb->large_used |= wk->page_bits > PAGE_BITS;
 }
 
 void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
@@ -228,5 +389,9 @@ void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tl
         }
         x86_raise_pf(cpu, la, error);
     }
-    tlb_fill(cpu, la, set, ret);
+    if (access == ACCESS_FETCH) {
+        fill_code(cpu, la & PAGE_MASK, set, ret);
+    } else {
+        fill_data(cpu, la & PAGE_MASK, set, ret);
+    }
 }

@@ -2,40 +2,52 @@
 /*
  * The soft TLB: linear page to host page, one set per kind of access rights.
  *
- * A tag is the page's linear address when the access may go straight to host memory, else a value
- * that matches no address of that slot. Then (la ^ tag) < page size - (size - 1) says at once that
- * the access is to this page, allowed, and does not leave the page. Writes match only while the
- * page's dirty bits and the code cache need no word of it (memory/ram.h).
+ * A tag is minus the page's linear address when the access may go straight to host memory, else a
+ * value that matches no address of that slot. Then (la + tag) < page size - (size - 1) says at once
+ * that the access is to this page, allowed, and does not leave the page. Writes match only while
+ * the page's dirty bits and the code cache need no word of it (memory/ram.h).
+ *
+ * Data and instruction fetches have tables of their own. Both lie at fixed offsets from the CPU,
+ * so that compiled code reaches them with nothing but the CPU's address.
  */
 #ifndef VITRO_TARGET_I386_TLB_H
 #define VITRO_TARGET_I386_TLB_H
 
 #include "target/i386/cpu.h"
+#include <stdalign.h>
+#include <stddef.h>
 
-#define TLB_BITS  10
-#define TLB_SLOTS (1u << TLB_BITS)
-#define PAGE_BITS 12
-#define PAGE_SIZE 4096u
-#define PAGE_MASK (~(uint64_t)(PAGE_SIZE - 1))
+#define TLB_BITS   10
+#define TLB_SLOTS  (1u << TLB_BITS)
+#define ITLB_BITS  9
+#define ITLB_SLOTS (1u << ITLB_BITS)
+#define PAGE_BITS  12
+#define PAGE_SIZE  4096u
+#define PAGE_MASK  (~(uint64_t)(PAGE_SIZE - 1))
 
 enum tlb_set {
     TLB_SUPER,   /* supervisor, user pages allowed */
     TLB_SMAP,    /* supervisor, user pages refused */
     TLB_USER,    /* CPL 3 */
-    TLB_CHECKED, /* never filled: every access takes the slow path (alignment check) */
+    TLB_CHECKED, /* CPL 3 with alignment checks: data accesses never hit, fetches as TLB_USER */
     TLB_SETS,
 };
 
-struct x86_tlb_entry {
-    uint64_t rtag;
-    uint64_t wtag;
-    uint64_t xtag;
-    uintptr_t addend; /* host address - linear address */
+/* One per set: where data is. */
+struct x86_dtlb {
+    uint64_t rneg[TLB_SLOTS];   /* minus the linear page, when reads may go to host memory */
+    uint64_t wneg[TLB_SLOTS];   /* the same for writes */
+    uint64_t addend[TLB_SLOTS]; /* host address - linear address */
+    uint64_t hpage[TLB_SLOTS];  /* host address of the page; 0: slot not filled */
 };
 
-struct tlb_info {
-    uint8_t global;
-    uint8_t page_bits; /* of the guest's mapping: 12, 21, 22, 30 */
+/* One per set: where code is. */
+struct x86_itlb {
+    uint64_t xneg[ITLB_SLOTS]; /* minus the linear page, when it may be executed */
+    uint64_t addend[ITLB_SLOTS];
+    /* The engine's name of this pair of linear and host page, 0: none. The engine sets it after a
+     * fetch; each fill and clear sets 0, and other threads may. Atomic. */
+    uint32_t id[ITLB_SLOTS];
 };
 
 /* A page of guest-physical memory: how to reach it. */
@@ -49,14 +61,57 @@ struct phys_page {
 
 #define PHYS_SLOTS 512
 
-struct x86_tlb {
-    struct x86_tlb_entry e[TLB_SETS][TLB_SLOTS];
-    struct tlb_info info[TLB_SETS][TLB_SLOTS];
-    bool used[TLB_SETS];
-    bool large_used;
-    struct phys_page phys[PHYS_SLOTS];
-    uint64_t flushes; /* grows with each flush: what hangs on translations compares it */
+/* What the slots of one table hold. */
+struct tlb_marks {
+    uint64_t used[TLB_SLOTS / 64];
+    uint64_t global[TLB_SLOTS / 64];
+    uint64_t large[TLB_SLOTS / 64]; /* a piece of a large page */
+    uint8_t page_bits[TLB_SLOTS];   /* of the guest's mapping: 12, 21, 22, 30 */
 };
+
+enum tlb_part {
+    TLB_DATA,
+    TLB_CODE,
+    TLB_PARTS,
+};
+
+#define TLB_LARGE_BITS 22 /* large pages are remembered by the 4 MiB that they lie in */
+#define TLB_LARGE_SEEN 4096
+#define TLB_WRITERS    1024
+
+struct x86_tlb {
+    struct x86_dtlb d[TLB_SETS];
+    struct x86_itlb i[TLB_SETS];
+    uint64_t flushes; /* grows with each flush: what hangs on translations compares it */
+    /* the rest is tlb.c's */
+    struct tlb_marks marks[TLB_PARTS][TLB_SETS];
+    /* a bit for each 4 MiB and each GiB, by hash, of which pieces of large pages may be in here */
+    uint64_t large_seen[TLB_LARGE_SEEN / 64];
+    uint64_t giant_seen;
+    /* by hash of the host page: which data slots may allow writes to it, see note_writer() */
+    uint16_t writers[TLB_WRITERS][2];
+    struct phys_page phys[PHYS_SLOTS];
+};
+
+/* Room for the engine's per-CPU data behind the TLB; what it does not touch costs nothing. */
+#define X86_ENGINE_BYTES (256 * KiB)
+
+/* What x86_cpu_new() makes. */
+struct x86_cpu_room {
+    struct x86_cpu cpu; /* first */
+    alignas(64) struct x86_tlb tlb;
+    alignas(64) uint8_t engine[X86_ENGINE_BYTES];
+};
+
+/* From a struct x86_cpu. */
+#define X86_TLB_OFFSET    offsetof(struct x86_cpu_room, tlb)
+#define X86_ENGINE_OFFSET offsetof(struct x86_cpu_room, engine)
+
+/* Zeroed by x86_cpu_new(), aligned to 64 bytes. */
+static inline void *x86_engine_area(struct x86_cpu *cpu)
+{
+    return (uint8_t *)cpu + X86_ENGINE_OFFSET;
+}
 
 enum access {
     ACCESS_READ,
@@ -77,14 +132,19 @@ static inline unsigned tlb_slot(uint64_t la)
     return (la >> PAGE_BITS) & (TLB_SLOTS - 1);
 }
 
-/* Whether @size bytes at @la are within the page of @tag. */
-static inline bool tlb_hit(uint64_t la, uint64_t tag, unsigned size)
+static inline unsigned itlb_slot(uint64_t la)
 {
-    return (la ^ tag) < PAGE_SIZE - (size - 1);
+    return (la >> PAGE_BITS) & (ITLB_SLOTS - 1);
 }
 
-struct x86_tlb *x86_tlb_new(void);
-void x86_tlb_free(struct x86_tlb *tlb);
+/* Whether @size bytes at @la are within the page that @neg is minus the address of. */
+static inline bool tlb_hit(uint64_t la, uint64_t neg, unsigned size)
+{
+    return la + neg < PAGE_SIZE - (size - 1);
+}
+
+/* Everything empty: for x86_cpu_new(). */
+void x86_tlb_init(struct x86_cpu *cpu);
 
 /* Drops translations: all, those that are not global, those of one page. */
 void x86_tlb_flush(struct x86_cpu *cpu);
