@@ -273,8 +273,7 @@ void exec_INVPCID(struct x86_cpu *cpu, const struct x86_insn *i)
     uint64_t type = cpu->gpr[i->reg] & (x86_is_64(cpu) ? ~0ULL : 0xffffffff), desc[2];
 
     mem_read_bytes(cpu, operand_linear(cpu, i, 0, 16, /* write= */ false), desc, 16);
-    if (type > 3 || (type < 2 && (desc[0] >> 12)) ||
-        (type < 2 && !(cpu->cr4 & CR4_PCIDE) && desc[0]) ||
+    if (type > 3 || desc[0] >> 12 || (type < 2 && !(cpu->cr4 & CR4_PCIDE) && desc[0]) ||
         (type == 0 && !x86_is_canonical(cpu, desc[1]))) {
         gp(cpu);
     }

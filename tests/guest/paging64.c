@@ -361,6 +361,8 @@ static void test_flushing(void)
         d.pcid = UINT64_C(1) << 12;
         check_eq("gp-invpcid-reserved", TRY("invpcid (%%rdi), %%rsi", "D"(&d), "S"(UINT64_C(0))),
                  TRAP_GP);
+        check_eq("gp-invpcid-reserved-any-type",
+                 TRY("invpcid (%%rdi), %%rsi", "D"(&d), "S"(UINT64_C(3))), TRAP_GP);
     } else {
         skip("invpcid", "not in CPUID");
     }
