@@ -76,8 +76,10 @@ void x86_write_cr0(struct x86_cpu *cpu, uint64_t val)
     if (!(val & CR0_PE)) {
         cpu->cpl = 0;
     }
-    if ((val ^ old) & (CR0_PG | CR0_WP | CR0_PE)) {
+    if ((val ^ old) & (CR0_PG | CR0_PE)) {
         x86_tlb_flush(cpu);
+    } else if ((val ^ old) & CR0_WP) {
+        x86_tlb_flush_data_rights(cpu);
     }
     x86_update_mode(cpu);
 }
@@ -100,10 +102,8 @@ void x86_write_cr3(struct x86_cpu *cpu, uint64_t val)
             gp(cpu);
         }
     }
-    /* no-flush keeps translations of the new PCID only; ours would be of the old one */
-    (void)keep;
     cpu->cr3 = val;
-    x86_tlb_flush_nonglobal(cpu);
+    x86_tlb_context_loaded(cpu, keep);
 }
 
 void x86_write_cr4(struct x86_cpu *cpu, uint64_t val)
@@ -257,7 +257,7 @@ void exec_MOV_TO_DR(struct x86_cpu *cpu, const struct x86_insn *i)
         val = (val & 0xffff23ff) | DR7_FIXED;
     }
     cpu->dr[r] = val;
-    x86_tlb_flush(cpu); /* watched pages leave the fast path */
+    x86_tlb_flush_data_rights(cpu); /* watched pages leave the fast path */
     x86_update_mode(cpu);
 }
 
@@ -279,7 +279,10 @@ void exec_INVPCID(struct x86_cpu *cpu, const struct x86_insn *i)
     }
     switch (type) {
     case 0:
-        x86_tlb_flush_page(cpu, desc[1]);
+        x86_tlb_flush_context_page(cpu, (unsigned)desc[0], desc[1]);
+        break;
+    case 1:
+        x86_tlb_flush_context(cpu, (unsigned)desc[0]);
         break;
     case 2:
         x86_tlb_flush(cpu);
@@ -329,6 +332,14 @@ void exec_XSETBV(struct x86_cpu *cpu, const struct x86_insn *i)
     cpu->xcr0 = val;
 }
 
+void x86_set_pkru(struct x86_cpu *cpu, uint32_t val)
+{
+    if (val != cpu->pkru) {
+        cpu->pkru = val;
+        x86_tlb_flush_data_rights(cpu);
+    }
+}
+
 void exec_RDPKRU(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     (void)i;
@@ -351,6 +362,5 @@ void exec_WRPKRU(struct x86_cpu *cpu, const struct x86_insn *i)
     if ((uint32_t)cpu->gpr[X86_RCX] || (uint32_t)cpu->gpr[X86_RDX]) {
         gp(cpu);
     }
-    cpu->pkru = (uint32_t)cpu->gpr[X86_RAX];
-    x86_tlb_flush(cpu);
+    x86_set_pkru(cpu, (uint32_t)cpu->gpr[X86_RAX]);
 }

@@ -26,13 +26,16 @@ struct walker {
     struct x86_cpu *cpu;
     uint64_t la;
     enum access access;
-    bool user;   /* as CPL 3 */
-    bool smap;   /* supervisor access that may not touch user pages */
+    enum tlb_set set;
     bool commit; /* set accessed and dirty bits */
     uint32_t error;
-    /* accumulated */
-    bool w, u, nx;
+    struct x86_leaf leaf;
 };
+
+static bool is_user(enum tlb_set set)
+{
+    return set == TLB_USER || set == TLB_CHECKED;
+}
 
 static uint64_t pte_load(struct x86_cpu *cpu, uint64_t gpa, unsigned size)
 {
@@ -91,27 +94,22 @@ static uint64_t reserved_bits(const struct x86_cpu *cpu)
     return rsvd;
 }
 
-static bool refuse(struct walker *w, uint32_t bits)
+/* What @set may do with the page, as the control registers and PKRU are now; 0, or error bits. */
+static uint32_t leaf_rights(const struct x86_cpu *cpu, const struct x86_leaf *leaf,
+                            enum access access, enum tlb_set set, struct x86_walk *ret)
 {
-    w->error |= bits;
-    return false;
-}
+    bool wp = cpu->cr0 & CR0_WP, user = is_user(set);
+    bool leaf_user = leaf->flags & LEAF_U, leaf_write = leaf->flags & LEAF_W;
+    bool read = true, write, exec = !(leaf->flags & LEAF_NX), key = false;
 
-/* Access rights of the leaf; fills what else the page allows. */
-static bool check_rights(struct walker *w, uint64_t pte, struct x86_walk *ret)
-{
-    const struct x86_cpu *cpu = w->cpu;
-    bool wp = cpu->cr0 & CR0_WP;
-    bool read = true, write = true, exec = !w->nx, key = false;
-
-    if (w->user) {
-        read = exec &= w->u;
-        read = w->u;
-        write = w->u && w->w;
+    if (user) {
+        exec &= leaf_user;
+        read = leaf_user;
+        write = leaf_user && leaf_write;
     } else {
-        write = w->w || !wp;
-        if (w->u) {
-            if (w->smap) {
+        write = leaf_write || !wp;
+        if (leaf_user) {
+            if (set == TLB_SMAP) {
                 read = write = false;
             }
             if (cpu->cr4 & CR4_SMEP) {
@@ -119,22 +117,50 @@ static bool check_rights(struct walker *w, uint64_t pte, struct x86_walk *ret)
             }
         }
     }
-    if (w->u && (cpu->cr4 & CR4_PKE) && (cpu->efer & EFER_LMA)) {
-        unsigned rights = (cpu->pkru >> ((pte >> 59 & 0xf) * 2)) & 3;
-        bool no_read = rights & 1, no_write = (rights & 1) || ((rights & 2) && (w->user || wp));
+    if (leaf_user && (cpu->cr4 & CR4_PKE) && (cpu->efer & EFER_LMA)) {
+        unsigned rights = (cpu->pkru >> (leaf->key * 2)) & 3;
+        bool no_read = rights & 1, no_write = (rights & 1) || ((rights & 2) && (user || wp));
 
-        key = (w->access == ACCESS_READ && read && no_read) ||
-              (w->access == ACCESS_WRITE && write && no_write);
+        key = (access == ACCESS_READ && read && no_read) ||
+              (access == ACCESS_WRITE && write && no_write);
         read &= !no_read;
         write &= !no_write;
     }
     ret->readable = read;
     ret->writable = write;
     ret->executable = exec;
-    if (w->access == ACCESS_READ ? read : w->access == ACCESS_WRITE ? write : exec) {
-        return true;
+    if (access == ACCESS_READ ? read : access == ACCESS_WRITE ? write : exec) {
+        return 0;
     }
-    return refuse(w, PF_P | (key ? PF_PK : 0));
+    return PF_P | (key ? PF_PK : 0);
+}
+
+/* The rest of *ret, once the rights are known to suffice. */
+static void leaf_resolve(const struct x86_leaf *leaf, uint64_t la, struct x86_walk *ret)
+{
+    ret->gpa = leaf->gpa | (la & ((1ULL << leaf->page_bits) - 1));
+    ret->page_bits = leaf->page_bits;
+    ret->global = leaf->flags & LEAF_G;
+    ret->writable &= !!(leaf->flags & LEAF_D);
+}
+
+bool x86_leaf_use(const struct x86_cpu *cpu, const struct x86_leaf *leaf, uint64_t la,
+                  enum access access, enum tlb_set set, struct x86_walk *ret)
+{
+    if (leaf_rights(cpu, leaf, access, set, ret) ||
+        (access == ACCESS_WRITE && !(leaf->flags & LEAF_D))) {
+        return false;
+    }
+    leaf_resolve(leaf, la, ret);
+    return true;
+}
+
+static uint64_t leaf_gpa(uint64_t pte, unsigned page_bits)
+{
+    if (page_bits == 22) { /* bits 32-39 are kept low: PSE-36 */
+        return (pte & 0xffc00000) | (pte >> 13 & 0xff) << 32;
+    }
+    return pte & PTE_ADDR & ~((1ULL << page_bits) - 1);
 }
 
 /* Levels of the present mode and the first table. */
@@ -192,13 +218,14 @@ enum step {
 static enum step walk_once(struct walker *w, struct x86_walk *ret)
 {
     struct x86_cpu *cpu = w->cpu;
+    struct x86_leaf *leaf = &w->leaf;
     bool wide = cpu->cr4 & CR4_PAE;
     unsigned size = wide ? 8 : 4, bits = wide ? 9 : 10;
     unsigned level = walk_levels(cpu);
     uint64_t table = cpu->cr3 & (wide ? PTE_ADDR : 0xfffff000), pte, entry_gpa;
+    uint32_t rights;
 
-    w->w = w->u = true;
-    w->nx = false;
+    leaf->flags = LEAF_W | LEAF_U;
     if (level == 3) {
         pte = cpu->pdpte[(w->la >> 30) & 3];
         if (!(pte & PTE_P)) {
@@ -209,23 +236,22 @@ static enum step walk_once(struct walker *w, struct x86_walk *ret)
     }
     for (;; level--) {
         unsigned shift = PAGE_BITS + bits * (level - 1);
-        bool leaf;
+        bool last;
 
         entry_gpa = table + ((w->la >> shift) & ((1u << bits) - 1)) * size;
         pte = pte_load(cpu, entry_gpa, size);
         if (!(pte & PTE_P)) {
             return STEP_FAULT;
         }
-        leaf = is_leaf(cpu, level, pte);
-        if (reserved_set(cpu, level, pte, leaf, shift)) {
+        last = is_leaf(cpu, level, pte);
+        if (reserved_set(cpu, level, pte, last, shift)) {
             w->error |= PF_P | PF_RSVD;
             return STEP_FAULT;
         }
-        w->w &= !!(pte & PTE_W);
-        w->u &= !!(pte & PTE_U);
-        w->nx |= wide && (pte & PTE_NX);
-        if (leaf) {
-            ret->page_bits = shift;
+        leaf->flags &= (pte & PTE_W ? LEAF_W : 0) | (pte & PTE_U ? LEAF_U : 0) | LEAF_NX;
+        leaf->flags |= wide && (pte & PTE_NX) ? LEAF_NX : 0;
+        if (last) {
+            leaf->page_bits = (uint8_t)shift;
             break;
         }
         if (w->commit && !pte_set_bits(cpu, entry_gpa, size, pte, PTE_A)) {
@@ -233,22 +259,20 @@ static enum step walk_once(struct walker *w, struct x86_walk *ret)
         }
         table = pte & (wide ? PTE_ADDR : 0xfffff000);
     }
-    if (!check_rights(w, pte, ret)) {
+    leaf->key = wide ? pte >> 59 & 0xf : 0;
+    rights = leaf_rights(cpu, leaf, w->access, w->set, ret);
+    if (rights) {
+        w->error |= rights;
         return STEP_FAULT;
     }
     if (w->commit &&
         !pte_set_bits(cpu, entry_gpa, size, pte, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0))) {
         return STEP_AGAIN;
     }
-    if (!(pte & PTE_D) && w->access != ACCESS_WRITE) {
-        ret->writable = false;
-    }
-    ret->global = (pte & PTE_G) && (cpu->cr4 & CR4_PGE);
-    ret->gpa = (pte & PTE_ADDR & ~((1ULL << ret->page_bits) - 1)) |
-               (w->la & ((1ULL << ret->page_bits) - 1));
-    if (ret->page_bits == 22) {
-        ret->gpa = (pte & 0xffc00000) | (pte >> 13 & 0xff) << 32 | (w->la & 0x3fffff);
-    }
+    leaf->flags |= (pte & PTE_D) || w->access == ACCESS_WRITE ? LEAF_D : 0;
+    leaf->flags |= (pte & PTE_G) && (cpu->cr4 & CR4_PGE) ? LEAF_G : 0;
+    leaf->gpa = leaf_gpa(pte, leaf->page_bits);
+    leaf_resolve(leaf, w->la, ret);
     return STEP_OK;
 }
 
@@ -257,7 +281,7 @@ static bool walk(struct walker *w, struct x86_walk *ret)
 {
     struct x86_cpu *cpu = w->cpu;
 
-    w->error = (w->access == ACCESS_WRITE ? PF_W : 0) | (w->user ? PF_U : 0);
+    w->error = (w->access == ACCESS_WRITE ? PF_W : 0) | (is_user(w->set) ? PF_U : 0);
     if (w->access == ACCESS_FETCH &&
         (((cpu->efer & EFER_NXE) && (cpu->cr4 & CR4_PAE)) || (cpu->cr4 & CR4_SMEP))) {
         w->error |= PF_I;
@@ -280,18 +304,12 @@ static bool walk(struct walker *w, struct x86_walk *ret)
 }
 
 bool x86_walk_tables(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
-                     struct x86_walk *ret, uint32_t *ret_error)
+                     struct x86_walk *ret, struct x86_leaf *ret_leaf, uint32_t *ret_error)
 {
-    struct walker w = {
-        .cpu = cpu,
-        .la = la,
-        .access = access,
-        .user = set == TLB_USER || set == TLB_CHECKED,
-        .smap = set == TLB_SMAP,
-        .commit = true,
-    };
+    struct walker w = {.cpu = cpu, .la = la, .access = access, .set = set, .commit = true};
 
     if (walk(&w, ret)) {
+        *ret_leaf = w.leaf;
         return true;
     }
     *ret_error = w.error;

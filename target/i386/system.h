@@ -140,6 +140,7 @@ void x86_smm_leave(struct x86_cpu *cpu);
 void x86_write_cr0(struct x86_cpu *cpu, uint64_t val);
 void x86_write_cr3(struct x86_cpu *cpu, uint64_t val);
 void x86_write_cr4(struct x86_cpu *cpu, uint64_t val);
+void x86_set_pkru(struct x86_cpu *cpu, uint32_t val);
 /* Loads the PDPTEs for PAE paging from @cr3; false when a reserved bit is set. */
 bool x86_load_pdptes(struct x86_cpu *cpu, uint64_t cr3);
 

@@ -2,8 +2,8 @@
 /*
  * Filling and flushing the soft TLB, and how physical pages are reached.
  *
- * Differs from silicon in that PCIDs do not keep translations apart: a CR3 load flushes whatever
- * is not global, which is allowed and never seen.
+ * The first level, which engines look up inline, holds what the present context (PCID) may see; the
+ * second (tlb_second.h) all contexts. Who flushes what: Intel SDM volume 3, 4.10.4.
  */
 #include "target/i386/tlb.h"
 #include "target/i386/exec.h"
@@ -110,10 +110,14 @@ static void drop_filled(struct x86_tlb *tlb, enum tlb_part part, unsigned set, b
 {
     struct tlb_marks *m = &tlb->marks[part][set];
 
-    for (unsigned w = 0; w < TLB_SLOTS / 64; w++) {
+    for (uint32_t words = m->words; words; words &= words - 1) {
+        unsigned w = (unsigned)__builtin_ctz(words);
         uint64_t bits = m->used[w] & ~(keep_global ? m->global[w] : 0);
 
         m->used[w] &= ~bits;
+        if (!m->used[w]) {
+            m->words &= ~(1u << w);
+        }
         for (; bits; bits &= bits - 1) {
             slot_clear(tlb, part, set, w * 64 + (unsigned)__builtin_ctzll(bits));
         }
@@ -129,6 +133,11 @@ static void drop_all(struct x86_tlb *tlb, bool keep_global)
     tlb->flushes++;
 }
 
+static unsigned current_pcid(const struct x86_cpu *cpu)
+{
+    return cpu->cr4 & CR4_PCIDE ? cpu->cr3 % X86_PCIDS : 0;
+}
+
 void x86_tlb_flush(struct x86_cpu *cpu)
 {
     struct x86_tlb *tlb = cpu->tlb;
@@ -136,11 +145,48 @@ void x86_tlb_flush(struct x86_cpu *cpu)
     drop_all(tlb, /* keep_global= */ false);
     memset(tlb->large_seen, 0, sizeof(tlb->large_seen));
     tlb->giant_seen = 0;
+    tlb_second_clear(&tlb->second, /* keep_global= */ false, current_pcid(cpu));
 }
 
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu)
 {
     drop_all(cpu->tlb, /* keep_global= */ true);
+    tlb_second_clear(&cpu->tlb->second, /* keep_global= */ true, current_pcid(cpu));
+}
+
+void x86_tlb_flush_context(struct x86_cpu *cpu, unsigned pcid)
+{
+    struct tlb_second *second = &cpu->tlb->second;
+
+    tlb_second_clear_pcid(second, pcid);
+    if (pcid == second->pcid) {
+        drop_all(cpu->tlb, /* keep_global= */ true);
+    }
+}
+
+void x86_tlb_context_loaded(struct x86_cpu *cpu, bool keep)
+{
+    struct tlb_second *second = &cpu->tlb->second;
+    unsigned pcid = current_pcid(cpu);
+
+    if (!(cpu->cr4 & CR4_PCIDE)) {
+        x86_tlb_flush_nonglobal(cpu);
+        return;
+    }
+    if (!keep) {
+        tlb_second_clear_pcid(second, pcid);
+    } else if (pcid == second->pcid) {
+        return;
+    }
+    drop_all(cpu->tlb, /* keep_global= */ true);
+    tlb_second_enter(second, pcid);
+}
+
+void x86_tlb_flush_data_rights(struct x86_cpu *cpu)
+{
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        drop_filled(cpu->tlb, TLB_DATA, set, /* keep_global= */ false);
+    }
 }
 
 static unsigned large_hash(uint64_t la)
@@ -162,11 +208,30 @@ static void note_large(struct x86_tlb *tlb, uint64_t la, unsigned page_bits)
     }
 }
 
-/* Drops the pieces of large pages that hold @la; what remains is remembered anew. */
-static void drop_large(struct x86_tlb *tlb, uint64_t la)
+/* What of one page is to go. */
+struct drop {
+    uint64_t la;
+    bool keep_global;
+};
+
+static bool drop_if(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned slot,
+                    const struct drop *d)
 {
+    if (d->keep_global && bit_test(tlb->marks[part][set].global, slot)) {
+        return false;
+    }
+    drop_slot(tlb, part, set, slot);
+    return true;
+}
+
+/* Drops the pieces of large pages that hold d->la; what remains is remembered anew. True if code.
+ */
+static bool drop_large(struct x86_tlb *tlb, const struct drop *d)
+{
+    bool code = false;
+
     memset(tlb->large_seen, 0, sizeof(tlb->large_seen));
-    tlb->giant_seen = 0;
+    tlb->giant_seen = tlb_second_drop_giant(&tlb->second, d->la);
     for (unsigned n = 0; n < TLB_PARTS * TLB_SETS; n++) {
         enum tlb_part part = n % TLB_PARTS;
         unsigned set = n / TLB_PARTS;
@@ -177,37 +242,66 @@ static void drop_large(struct x86_tlb *tlb, uint64_t la)
                 unsigned slot = w * 64 + (unsigned)__builtin_ctzll(bits);
                 uint64_t page = slot_page(tlb, part, set, slot);
 
-                if (!((page ^ la) >> m->page_bits[slot])) {
-                    drop_slot(tlb, part, set, slot);
-                } else {
+                if ((page ^ d->la) >> m->page_bits[slot] || !drop_if(tlb, part, set, slot, d)) {
                     note_large(tlb, page, m->page_bits[slot]);
+                } else {
+                    code |= part == TLB_CODE;
                 }
             }
         }
     }
+    return code;
 }
 
-static void drop_page(struct x86_tlb *tlb, uint64_t la)
+/* Drops a page from the first level, a large one from both. True if it was code. */
+static bool drop_page(struct x86_tlb *tlb, const struct drop *d)
 {
-    unsigned slot = tlb_slot(la), islot = itlb_slot(la);
+    unsigned slot = tlb_slot(d->la), islot = itlb_slot(d->la);
+    bool code = false;
 
     for (unsigned set = 0; set < TLB_SETS; set++) {
-        if (tlb_hit(la, tlb->d[set].rneg[slot], 1)) {
-            drop_slot(tlb, TLB_DATA, set, slot);
+        if (tlb_hit(d->la, tlb->d[set].rneg[slot], 1)) {
+            drop_if(tlb, TLB_DATA, set, slot, d);
         }
-        if (tlb_hit(la, tlb->i[set].xneg[islot], 1)) {
-            drop_slot(tlb, TLB_CODE, set, islot);
+        if (tlb_hit(d->la, tlb->i[set].xneg[islot], 1)) {
+            code |= drop_if(tlb, TLB_CODE, set, islot, d);
         }
     }
-    if (bit_test(tlb->large_seen, large_hash(la)) || (tlb->giant_seen & giant_bit(la))) {
-        drop_large(tlb, la);
+    if (bit_test(tlb->large_seen, large_hash(d->la)) || (tlb->giant_seen & giant_bit(d->la))) {
+        code |= drop_large(tlb, d);
     }
+    return code;
 }
 
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t la)
 {
-    drop_page(cpu->tlb, la);
+    drop_page(cpu->tlb, &(struct drop){.la = la});
+    tlb_second_drop(&cpu->tlb->second, la);
     cpu->tlb->flushes++;
+}
+
+void x86_tlb_flush_context_page(struct x86_cpu *cpu, unsigned pcid, uint64_t la)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    tlb_second_drop_pcid(&tlb->second, la, pcid);
+    if (pcid == tlb->second.pcid) {
+        drop_page(tlb, &(struct drop){.la = la, .keep_global = true});
+        tlb->flushes++;
+    } else if (tlb->giant_seen & giant_bit(la)) {
+        tlb_second_drop_giant(&tlb->second, la);
+    }
+}
+
+/* A page fault drops what the CPU holds of its address; the guest may count on it. */
+static void drop_faulting(struct x86_cpu *cpu, uint64_t la)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+
+    tlb_second_drop(&tlb->second, la);
+    if (drop_page(tlb, &(struct drop){.la = la})) {
+        tlb->flushes++;
+    }
 }
 
 void x86_tlb_flush_phys(struct x86_cpu *cpu)
@@ -326,6 +420,7 @@ static void mark_filled(struct x86_tlb *tlb, enum tlb_part part, enum tlb_set se
 {
     struct tlb_marks *m = &tlb->marks[part][set];
 
+    m->words |= 1u << slot / 64;
     bit_put(m->used, slot, true);
     bit_put(m->global, slot, wk->global);
     bit_put(m->large, slot, wk->page_bits > PAGE_BITS);
@@ -378,17 +473,39 @@ static void fill_data(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
     }
 }
 
-void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
-                   struct x86_walk *ret)
+/* By the second level, else by a page walk. */
+static void translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
+                      struct x86_walk *ret)
 {
+    struct x86_tlb *tlb = cpu->tlb;
+    bool paging = cpu->cr0 & CR0_PG;
+    const struct x86_leaf *known = paging ? tlb_second_find(&tlb->second, la) : NULL;
+    struct x86_leaf leaf;
     uint32_t error;
 
-    if (!x86_walk_tables(cpu, la, access, set, ret, &error)) {
+    if (known && x86_leaf_use(cpu, known, la, access, set, ret)) {
+        tlb->second_hits++;
+        return;
+    }
+    if (!x86_walk_tables(cpu, la, access, set, ret, &leaf, &error)) {
         if (log_on(LOG_MMU)) {
             log_printf(LOG_MMU, "page fault: la %#" PRIx64 " error %#x\n", la, error);
         }
+        drop_faulting(cpu, la);
         x86_raise_pf(cpu, la, error);
     }
+    if (paging) {
+        tlb->walks++;
+        tlb_second_put(&tlb->second, la, &leaf);
+        note_large(tlb, la, leaf.page_bits);
+    }
+}
+
+void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
+                   struct x86_walk *ret)
+{
+    cpu->tlb->misses++;
+    translate(cpu, la, access, set, ret);
     if (access == ACCESS_FETCH) {
         fill_code(cpu, la & PAGE_MASK, set, ret);
     } else {

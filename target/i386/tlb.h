@@ -14,6 +14,7 @@
 #define VITRO_TARGET_I386_TLB_H
 
 #include "target/i386/cpu.h"
+#include "target/i386/tlb_second.h"
 #include <stdalign.h>
 #include <stddef.h>
 
@@ -59,10 +60,11 @@ struct phys_page {
     uint64_t offset; /* of the page in @block */
 };
 
-#define PHYS_SLOTS 512
+#define PHYS_SLOTS 2048
 
 /* What the slots of one table hold. */
 struct tlb_marks {
+    uint32_t words; /* a bit for each word of used[] that is not 0; a spare one may be set */
     uint64_t used[TLB_SLOTS / 64];
     uint64_t global[TLB_SLOTS / 64];
     uint64_t large[TLB_SLOTS / 64]; /* a piece of a large page */
@@ -83,6 +85,7 @@ struct x86_tlb {
     struct x86_dtlb d[TLB_SETS];
     struct x86_itlb i[TLB_SETS];
     uint64_t flushes; /* grows with each flush: what hangs on translations compares it */
+    uint64_t misses, second_hits, walks; /* of the first level, of which these; statistics */
     /* the rest is tlb.c's */
     struct tlb_marks marks[TLB_PARTS][TLB_SETS];
     /* a bit for each 4 MiB and each GiB, by hash, of which pieces of large pages may be in here */
@@ -91,6 +94,7 @@ struct x86_tlb {
     /* by hash of the host page: which data slots may allow writes to it, see note_writer() */
     uint16_t writers[TLB_WRITERS][2];
     struct phys_page phys[PHYS_SLOTS];
+    struct tlb_second second;
 };
 
 /* Room for the engine's per-CPU data behind the TLB; what it does not touch costs nothing. */
@@ -146,10 +150,20 @@ static inline bool tlb_hit(uint64_t la, uint64_t neg, unsigned size)
 /* Everything empty: for x86_cpu_new(). */
 void x86_tlb_init(struct x86_cpu *cpu);
 
-/* Drops translations: all, those that are not global, those of one page. */
+/*
+ * Drops translations: all, those that are not global, those of one page that the present context
+ * (PCID) sees. A page is the guest's: any address in a large one drops all of it.
+ */
 void x86_tlb_flush(struct x86_cpu *cpu);
 void x86_tlb_flush_nonglobal(struct x86_cpu *cpu);
 void x86_tlb_flush_page(struct x86_cpu *cpu, uint64_t la);
+/* What is not global of a context, or of a page in a context. */
+void x86_tlb_flush_context(struct x86_cpu *cpu, unsigned pcid);
+void x86_tlb_flush_context_page(struct x86_cpu *cpu, unsigned pcid, uint64_t la);
+/* CR3 was loaded; @keep: translations of its PCID stay. */
+void x86_tlb_context_loaded(struct x86_cpu *cpu, bool keep);
+/* What data accesses may do has changed (CR0.WP, PKRU, breakpoints), mappings have not. */
+void x86_tlb_flush_data_rights(struct x86_cpu *cpu);
 /* Also forgets how physical pages are reached: the memory map changed. */
 void x86_tlb_flush_phys(struct x86_cpu *cpu);
 /* Makes writes to the page at @host take the slow path again. */
@@ -167,7 +181,10 @@ void x86_translate(struct x86_cpu *cpu, uint64_t la, enum access access, enum tl
                    struct x86_walk *ret);
 /* mmu.c: the same from the page tables alone; false: page fault with *ret_error. */
 bool x86_walk_tables(struct x86_cpu *cpu, uint64_t la, enum access access, enum tlb_set set,
-                     struct x86_walk *ret, uint32_t *ret_error);
+                     struct x86_walk *ret, struct x86_leaf *ret_leaf, uint32_t *ret_error);
+/* mmu.c: the same from a walk made before; false: it takes a new one, for rights or dirty bit. */
+bool x86_leaf_use(const struct x86_cpu *cpu, const struct x86_leaf *leaf, uint64_t la,
+                  enum access access, enum tlb_set set, struct x86_walk *ret);
 /* How the page that holds @gpa is reached. */
 const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa);
 /* @gpa as the bus sees it (A20). */

@@ -14,6 +14,7 @@
  */
 #include "target/i386/cpuid.h"
 #include "target/i386/exec.h"
+#include "target/i386/system.h"
 #include "target/i386/x87.h"
 
 enum {
@@ -124,7 +125,7 @@ static void init_component(struct x86_cpu *cpu, unsigned n)
         }
         break;
     default:
-        cpu->pkru = 0;
+        x86_set_pkru(cpu, 0);
         break;
     }
 }
@@ -178,7 +179,7 @@ static void put_component(const struct x86_cpu *cpu, unsigned n, uint8_t *p)
 static void get_component(struct x86_cpu *cpu, unsigned n, const uint8_t *p)
 {
     if (n == 9) {
-        cpu->pkru = load_le32(p);
+        x86_set_pkru(cpu, load_le32(p));
         return;
     }
     for (unsigned r = 0; r < vector_count(cpu); r++) {

@@ -336,6 +336,27 @@ static void test_flushing(void)
         check_eq("pcid-read-back", read_cr3(), cr3);
         write_cr3(cr3 | 1 | UINT64_C(1) << 63);
         check_eq("pcid-no-flush-bit-is-not-kept", read_cr3(), cr3 | 1);
+        repoint(page_a, P | W);
+        write_cr3(cr3 | 2);
+        check_eq("pcid-never-used-before", look(), 'a');
+        repoint(page_b, P | W);
+        write_cr3(cr3 | 1);
+        check_eq("pcid-flushes-when-back", look(), 'b');
+        repoint(page_a, P | W);
+        invlpg(VA);
+        check_eq("pcid-invlpg", look(), 'a');
+        if (has_feature(7, 0, 1, 10)) {
+            repoint(page_b, P | W);
+            d.pcid = 1;
+            asm volatile("invpcid %0, %1" : : "m"(d), "r"(UINT64_C(0)) : "memory");
+            check_eq("pcid-invpcid-address", look(), 'b');
+            repoint(page_a, P | W);
+            d.pcid = 2;
+            asm volatile("invpcid %0, %1" : : "m"(d), "r"(UINT64_C(1)) : "memory");
+            write_cr3(cr3 | 2 | UINT64_C(1) << 63);
+            check_eq("pcid-invpcid-context", look(), 'a');
+            d.pcid = 0;
+        }
         write_cr3(cr3);
         write_cr4(cr4);
         write_cr3(cr3 | 8);
