@@ -2,40 +2,21 @@
 /*
  * The interpreter as a user-mode machine in 2 MiB of RAM.
  *
- * Physical memory: page tables, then code, data, and a supervisor page with IDT, GDT, TSS and
- * stack. Gates point to GUEST_HANDLER_AT + 16 * vector, where nothing is ever executed: after the
- * step, a CPL of 0 says that an exception was delivered, RIP which one, and the stack the rest.
+ * Physical memory: what world.h puts there, then code and data. Of the handlers nothing is ever
+ * executed: after the step, a CPL of 0 says that an exception was delivered.
  */
 #include "tests/insn_lib/guest.h"
 
 #include <string.h>
 
-#include "target/i386/x87.h"
-#include "tests/insn_lib/native.h"
-#include "util/bytes.h"
+#include "tests/insn_lib/world.h"
 
 enum {
-    PHYS_PML4 = 0x1000,
-    PHYS_PDPT = 0x2000,
-    PHYS_TABLES = 0x3000, /* page directories and tables as they are needed */
-    PHYS_CODE = 0x100000,
+    PHYS_CODE = WORLD_BYTES,
     PHYS_DATA = 0x104000,
     PHYS_RODATA = 0x108000,
-    PHYS_SYSTEM = 0x10c000,
-    PHYS_STACK = 0x110000,
     RAM_BYTES = 0x200000,
-
-    PTE_P = 1,
-    PTE_W = 2,
-    PTE_U = 4,
 };
-
-#define SYSTEM_AT 0xffff900000000000ull
-#define LDT_AT    (SYSTEM_AT + 0x2000)
-#define STACK_AT  (SYSTEM_AT + 0x4000)
-#define STACK_TOP (STACK_AT + 0x1000)
-#define GDT_AT    (SYSTEM_AT + 0x1000)
-#define TSS_AT    (SYSTEM_AT + 0x1800)
 
 struct guest {
     struct x86_cpu *cpu;
@@ -44,7 +25,7 @@ struct guest {
     struct region root, ram_region, io_root;
     struct lock *lock;
     struct ram_block *ram;
-    uint64_t next_table;
+    struct world world;
 };
 
 struct x86_cpu *guest_cpu(struct guest *g)
@@ -69,35 +50,6 @@ uint8_t *guest_rodata(struct guest *g)
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
-static uint64_t *entry(struct guest *g, uint64_t table, unsigned n)
-{
-    return (uint64_t *)(g->ram->host + table) + n;
-}
-
-/* The table that entry n of `table` points to, made if it is not there. */
-static uint64_t next_level(struct guest *g, uint64_t table, unsigned n)
-{
-    uint64_t *e = entry(g, table, n);
-
-    if (!(*e & PTE_P)) {
-        *e = g->next_table | PTE_P | PTE_W | PTE_U;
-        g->next_table += 0x1000;
-    }
-    return *e & ~0xfffull;
-}
-
-static void map(struct guest *g, uint64_t la, uint64_t gpa, uint64_t bytes, unsigned flags)
-{
-    for (uint64_t off = 0; off < bytes; off += 0x1000) {
-        uint64_t at = la + off;
-        uint64_t pdpt = next_level(g, PHYS_PML4, at >> 39 & 511);
-        uint64_t pd = next_level(g, pdpt, at >> 30 & 511);
-        uint64_t pt = next_level(g, pd, at >> 21 & 511);
-
-        *entry(g, pt, at >> 12 & 511) = (gpa + off) | PTE_P | flags | 0x60; /* accessed, dirty */
-    }
-}
-
 static void make_memory(struct guest *g)
 {
     g_autoptr(GError) error = NULL;
@@ -112,146 +64,27 @@ static void make_memory(struct guest *g)
     lock_init(g->lock);
     address_space_init(&g->mem, &g->root, "mem", g->lock);
     address_space_init(&g->io, &g->io_root, "io", g->lock);
-    g->next_table = PHYS_PDPT;
-    map(g, CODE_AT, PHYS_CODE, CODE_BYTES, PTE_U);
-    map(g, DATA_AT, PHYS_DATA, DATA_BYTES, PTE_U | PTE_W);
-    map(g, RODATA_AT, PHYS_RODATA, RODATA_SIZE, PTE_U);
-    map(g, SYSTEM_AT, PHYS_SYSTEM, 0x4000, PTE_W);
-    map(g, STACK_AT, PHYS_STACK, 0x1000, PTE_W);
+    world_init(&g->world, g->ram->host);
+    world_map(&g->world, CODE_AT, PHYS_CODE, CODE_BYTES, WORLD_READ);
+    world_map(&g->world, DATA_AT, PHYS_DATA, DATA_BYTES, WORLD_READ | WORLD_WRITE);
+    world_map(&g->world, RODATA_AT, PHYS_RODATA, RODATA_SIZE, WORLD_READ);
     memset(g->ram->host + PHYS_CODE, 0xcc, CODE_BYTES);
 }
 
-static uint64_t descriptor(const struct ldt_entry *e)
-{
-    uint64_t type = 1 | (e->restricted ? 0 : 2) | e->contents << 2; /* accessed */
-    uint64_t high = (type | 0x10 | 3 << 5 | (e->absent ? 0 : 0x80)) << 8 | 1 << 20 /* available */ |
-                    (e->big ? 1 << 22 : 0) | (e->pages ? 1 << 23 : 0);
-
-    high |= (e->limit & 0xf0000) | (e->base >> 16 & 0xff) | (uint64_t)(e->base >> 24) << 24;
-    return high << 32 | (uint64_t)(e->base & 0xffff) << 16 | (e->limit & 0xffff);
-}
-
-/* IDT at the page's start, GDT and TSS behind it. */
-static void make_tables(struct guest *g)
-{
-    uint8_t *page = g->ram->host + PHYS_SYSTEM;
-    uint8_t *gdt = page + (GDT_AT - SYSTEM_AT), *tss = page + (TSS_AT - SYSTEM_AT);
-
-    for (unsigned v = 0; v < 256; v++) {
-        uint64_t off = GUEST_HANDLER_AT + 16 * v;
-
-        store_le64(page + 16 * v,
-                   (off & 0xffff) | 0x10ull << 16 | 0xee00ull << 32 | (off >> 16 & 0xffff) << 48);
-        store_le64(page + 16 * v + 8, off >> 32);
-    }
-    store_le64(gdt + 0x10, 0x00af9b000000ffffull); /* kernel code */
-    store_le64(gdt + 0x18, 0x00cf93000000ffffull); /* kernel data */
-    store_le64(gdt + 0x20, 0x00cffb000000ffffull); /* user code, 32 bits: 0x23 */
-    store_le64(gdt + 0x28, 0x00cff3000000ffffull); /* user data: 0x2b */
-    store_le64(gdt + 0x30, 0x00affb000000ffffull); /* user code: 0x33 */
-    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
-        store_le64(page + (LDT_AT - SYSTEM_AT) + 8 * n, descriptor(&ldt_entries[n]));
-    }
-    store_le64(tss + 4, STACK_TOP);
-    store_le16(tss + 102, 0xffff); /* no I/O bitmap */
-}
-
 /* ---- the CPU ----------------------------------------------------------------------------- */
-
-static bool host_is_amd(void)
-{
-    uint32_t r[4];
-
-    native_cpuid(0, 0, r);
-    return r[1] == 0x68747541 || r[1] == 0x6f677948; /* "Auth", "Hygo" */
-}
-
-static void set_features(struct x86_cpu *cpu)
-{
-    static const struct {
-        uint32_t leaf, subleaf;
-        enum x86_feature_word word;
-        unsigned reg;
-    } words[] = {
-        {1, 0, FEAT_1_EDX, 3},
-        {1, 0, FEAT_1_ECX, 2},
-        {7, 0, FEAT_7_0_EBX, 1},
-        {7, 0, FEAT_7_0_ECX, 2},
-        {7, 0, FEAT_7_0_EDX, 3},
-        {7, 1, FEAT_7_1_EAX, 0},
-        {0x80000001, 0, FEAT_8000_0001_EDX, 3},
-        {0x80000001, 0, FEAT_8000_0001_ECX, 2},
-        {0x80000008, 0, FEAT_8000_0008_EBX, 1},
-        {0xd, 1, FEAT_D_1_EAX, 0},
-    };
-
-    for (size_t n = 0; n < G_N_ELEMENTS(words); n++) {
-        uint32_t r[4];
-
-        native_cpuid(words[n].leaf, words[n].subleaf, r);
-        cpu->features[words[n].word] = r[words[n].reg];
-    }
-    x86_cpu_features_changed(cpu);
-    cpu->vendor_amd = host_is_amd();
-}
-
-/* As the host's programs have them; in 16-bit code see state.h. */
-static void user_segments(struct x86_cpu *cpu, unsigned bits, uint64_t fs_base)
-{
-    const uint16_t rights = SEG_P | SEG_S | 3 << SEG_DPL_SHIFT, flat = rights | SEG_G | SEG_D;
-
-    if (bits == 16) {
-        x86_seg_set(cpu, X86_CS, LDT_CODE16, CODE_AT, 0xffff, rights | 0xb);
-        x86_seg_set(cpu, X86_SS, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
-        x86_seg_set(cpu, X86_DS, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
-        x86_seg_set(cpu, X86_ES, LDT_DATA16, DATA_AT, DATA_BYTES - 1, rights | 3);
-    } else if (bits == 32) {
-        x86_seg_set(cpu, X86_CS, 0x23, 0, 0xffffffff, flat | 0xb);
-        x86_seg_set(cpu, X86_SS, 0x2b, 0, 0xffffffff, flat | 3);
-        x86_seg_set(cpu, X86_DS, 0x2b, 0, 0xffffffff, flat | 3);
-        x86_seg_set(cpu, X86_ES, 0x2b, 0, 0xffffffff, flat | 3);
-    } else {
-        x86_seg_set(cpu, X86_CS, 0x33, 0, 0xffffffff, rights | SEG_G | SEG_L | 0xb);
-        x86_seg_set(cpu, X86_SS, 0x2b, 0, 0xffffffff, flat | 3);
-        x86_seg_set(cpu, X86_DS, 0, 0, 0xffffffff, 0);
-        x86_seg_set(cpu, X86_ES, 0, 0, 0xffffffff, 0);
-    }
-    x86_seg_set(cpu, X86_FS, 0, fs_base, 0xffffffff, 0);
-    x86_seg_set(cpu, X86_GS, 0, GS_BASE, 0xffffffff, 0);
-    cpu->cpl = 3;
-}
-
-static void set_machine(struct guest *g, unsigned bits, uint64_t fs_base)
-{
-    struct x86_cpu *cpu = g->cpu;
-
-    cpu->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
-    cpu->cr3 = PHYS_PML4;
-    cpu->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE | CR4_UMIP;
-    cpu->efer = EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE;
-    cpu->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
-    cpu->idt = (struct x86_table){.base = SYSTEM_AT, .limit = 0xfff};
-    cpu->gdt = (struct x86_table){.base = GDT_AT, .limit = 0x37};
-    user_segments(cpu, bits, fs_base);
-    x86_seg_set(cpu, X86_TR, 0x40, TSS_AT, 0x67, SEG_P | 0xb);
-    x86_seg_set(cpu, X86_LDTR, 0x50, LDT_AT, 8 * LDT_ENTRIES - 1, SEG_P | 2);
-    x86_eflags_set(cpu, 0x202);
-    x86_cpu_state_loaded(cpu);
-}
 
 struct guest *guest_new(uint64_t fs_base)
 {
     struct guest *g = g_new0(struct guest, 1);
 
     make_memory(g);
-    make_tables(g);
     g->cpu = x86_cpu_new(0, 0);
     g->cpu->mem = &g->mem;
     g->cpu->io = &g->io;
-    set_features(g->cpu);
+    world_set_features(g->cpu);
     x86_cpu_reset(g->cpu);
     for (unsigned bits = 16; bits <= 64; bits *= 2) {
-        set_machine(g, bits, fs_base);
+        world_attach(g->cpu, bits, fs_base);
         g->fresh[bits / 32] = g_memdup2(g->cpu, sizeof(*g->cpu));
     }
     return g;
@@ -293,96 +126,20 @@ void guest_set_code(struct guest *g, const uint8_t *code, unsigned len)
     memcpy(p, code, len);
 }
 
-static void load_state(struct x86_cpu *cpu, const struct machine_state *in)
-{
-    const uint8_t *a = in->area;
-
-    memcpy(cpu->gpr, in->gpr, sizeof(cpu->gpr));
-    x86_eflags_set(cpu, in->rflags);
-    cpu->fpu.cw = load_le16(a + AREA_FCW);
-    cpu->fpu.empty = ~a[AREA_FTW];
-    x87_set_status(cpu, load_le16(a + AREA_FSW));
-    cpu->fpu.op = load_le16(a + AREA_FOP);
-    cpu->fpu.ip = load_le64(a + AREA_FIP);
-    cpu->fpu.dp = load_le64(a + AREA_FDP);
-    cpu->mxcsr = load_le32(a + AREA_MXCSR);
-    for (unsigned n = 0; n < 8; n++) {
-        struct x86_fpr *r = &cpu->fpu.r[(cpu->fpu.top + n) & 7];
-
-        r->mant = load_le64(a + AREA_ST + 16 * n);
-        r->exp = load_le16(a + AREA_ST + 16 * n + 8);
-    }
-    for (unsigned n = 0; n < 16; n++) {
-        memcpy(cpu->vec[n].b, a + AREA_XMM + 16 * n, 16);
-        memcpy(cpu->vec[n].b + 16, a + AREA_YMM + 16 * n, 16);
-    }
-}
-
-static void store_state(const struct x86_cpu *cpu, struct machine_state *out)
-{
-    uint8_t *a = out->area;
-
-    memset(a, 0, AREA_BYTES);
-    memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
-    for (unsigned n = 0; n < 6; n++) {
-        out->sel[n] = cpu->seg[n].sel;
-    }
-    out->rip = cpu->rip;
-    out->rflags = x86_eflags_get(cpu);
-    store_le16(a + AREA_FCW, cpu->fpu.cw);
-    store_le16(a + AREA_FSW, x87_status(cpu));
-    a[AREA_FTW] = x87_abridged_tags(cpu);
-    store_le16(a + AREA_FOP, cpu->fpu.op);
-    store_le64(a + AREA_FIP, cpu->fpu.ip);
-    store_le64(a + AREA_FDP, cpu->fpu.dp);
-    store_le32(a + AREA_MXCSR, cpu->mxcsr);
-    for (unsigned n = 0; n < 8; n++) {
-        const struct x86_fpr *r = &cpu->fpu.r[(cpu->fpu.top + n) & 7];
-
-        store_le64(a + AREA_ST + 16 * n, r->mant);
-        store_le64(a + AREA_ST + 16 * n + 8, r->exp);
-    }
-    for (unsigned n = 0; n < 16; n++) {
-        memcpy(a + AREA_XMM + 16 * n, cpu->vec[n].b, 16);
-        memcpy(a + AREA_YMM + 16 * n, cpu->vec[n].b + 16, 16);
-    }
-}
-
-static bool has_error_code(unsigned vector)
-{
-    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
-}
-
-/* The frame that exception delivery pushed. */
-static void take_exception(struct guest *g, struct machine_state *out)
-{
-    const uint8_t *top = g->ram->host + PHYS_STACK + 0x1000;
-    const uint8_t *frame = top - 40;
-
-    out->vector = (g->cpu->rip - GUEST_HANDLER_AT) / 16;
-    out->error = has_error_code(out->vector) ? load_le64(top - 48) : 0;
-    out->cr2 = out->vector == EXC_PF ? g->cpu->cr2 : 0;
-    out->rip = load_le64(frame);
-    out->sel[X86_CS] = load_le16(frame + 8);
-    out->sel[X86_SS] = load_le16(frame + 32);
-    out->rflags = load_le64(frame + 16);
-    out->gpr[X86_RSP] = load_le64(frame + 24);
-}
-
 void guest_run(struct guest *g, const struct machine_state *in, struct machine_state *out,
                unsigned bits)
 {
     struct x86_cpu *cpu = g->cpu;
 
     memcpy(cpu, g->fresh[bits / 32], sizeof(*cpu));
-    load_state(cpu, in);
+    world_load_state(cpu, in);
     cpu->rip = insn_rip(bits);
     x86_cpu_step(cpu);
-    store_state(cpu, out);
+    world_store_state(cpu, out);
     out->vector = -1;
     out->error = 0;
     out->cr2 = 0;
     if (cpu->cpl == 0) {
-        take_exception(g, out);
+        world_take_exception(&g->world, cpu, out);
     }
 }

@@ -7,7 +7,7 @@
 #define TESTS_INSN_LIB_GUEST_H
 
 #include "target/i386/insn.h"
-#include "tests/insn_lib/state.h"
+#include "tests/insn_lib/world.h"
 
 struct guest;
 
@@ -19,9 +19,6 @@ struct x86_cpu *guest_cpu(struct guest *g);
 
 /* The mode for x86_decode(). */
 uint32_t guest_mode(unsigned bits);
-
-/* Exceptions enter at this address plus 16 times the vector. */
-#define GUEST_HANDLER_AT 0xffffa00000000000ull
 
 /* Guest-physical memory: 2 MiB. */
 uint8_t *guest_ram(struct guest *g);

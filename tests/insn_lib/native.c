@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Native execution of one instruction: full register state in, one instruction, full state out.
+ * Native execution: full register state in, one instruction or more, full state out.
  *
  * The switch code lives in this program, its data at NATIVE_AT, which absolute addresses reach, so
- * that no register is needed to find it. After the instruction stands a jump to the exit; the page
- * is otherwise full of INT3, so that a branch anywhere in it is seen. Exceptions become signals;
- * the handler copies the interrupted state and returns to the exit's second half.
+ * that no register is needed to find it. Exceptions become signals; the handler copies the
+ * interrupted state and returns to the exit's second half. After a single instruction stands a jump
+ * to the exit; its page is otherwise full of INT3, so that a branch anywhere in it is seen.
  */
 #include "tests/insn_lib/native.h"
 
@@ -243,23 +243,35 @@ static void make_thunk(void)
     memcpy(p + 19, &exit_pointer, 4);
 }
 
-bool native_init(void)
+bool native_switch_init(void)
 {
     if (!__builtin_cpu_supports("avx2") ||
         !map_at(THUNK_AT, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC) ||
-        !map_at(DATA_AT, DATA_BYTES, PROT_READ | PROT_WRITE) ||
-        !map_at(RODATA_AT, RODATA_SIZE, PROT_READ) ||
-        !map_at(NATIVE_AT, sizeof(struct native), PROT_READ | PROT_WRITE) || !map_code()) {
+        !map_at(NATIVE_AT, sizeof(struct native), PROT_READ | PROT_WRITE)) {
         return false;
     }
-    memset(native->code, 0xcc, CODE_BYTES);
     make_thunk();
     native->exit = (uint64_t)native_exit;
-    native->entry = INSN_AT;
     native->has_ldt = make_ldt();
     catch_signals();
     native_reset_gs();
     return true;
+}
+
+bool native_init(void)
+{
+    if (!native_switch_init() || !map_at(DATA_AT, DATA_BYTES, PROT_READ | PROT_WRITE) ||
+        !map_at(RODATA_AT, RODATA_SIZE, PROT_READ) || !map_code()) {
+        return false;
+    }
+    memset(native->code, 0xcc, CODE_BYTES);
+    return true;
+}
+
+bool native_owns(uint64_t addr)
+{
+    return addr - (THUNK_AT & ~0xfffull) < 0x1000 ||
+           addr - NATIVE_AT < ((sizeof(struct native) + 0xfff) & ~0xfffull);
 }
 
 bool native_can_run(unsigned bits)
@@ -335,14 +347,15 @@ static void sort_out_branches(struct machine_state *out, unsigned bits)
     }
 }
 
-void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
+void native_enter(const struct machine_state *in, struct machine_state *out, unsigned bits)
 {
     memcpy(native->gpr_in, in->gpr, sizeof(in->gpr));
     native->rflags_in = in->rflags;
     memcpy(native->area_in, in->area, AREA_BYTES);
     memset(native->area_out + AREA_HEADER, 0, 64);
     native->signalled = false;
-    native->entry32 = insn_rip(bits);
+    native->entry = in->rip;
+    native->entry32 = in->rip;
     native->entry32_cs = bits == 16 ? LDT_CODE16 : USER_CS32;
     native->entry32_ds = bits == 16 ? LDT_DATA16 : USER_DS;
     native_switch(bits != 64);
@@ -367,14 +380,35 @@ void native_run(const struct machine_state *in, struct machine_state *out, unsig
         out->rip = native->rip;
         out->error = native->error;
         out->cr2 = native->cr2;
+    }
+}
+
+void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
+{
+    struct machine_state start = *in;
+
+    start.rip = insn_rip(bits);
+    native_enter(&start, out, bits);
+    if (native->signalled) {
         sort_out_branches(out, bits);
     }
 }
 
 #else
 
+bool native_switch_init(void)
+{
+    return false;
+}
+
 bool native_init(void)
 {
+    return false;
+}
+
+bool native_owns(uint64_t addr)
+{
+    (void)addr;
     return false;
 }
 
@@ -389,10 +423,15 @@ void native_set_code(const uint8_t *code, unsigned len, unsigned bits)
     (void)code, (void)len, (void)bits;
 }
 
-void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
+void native_enter(const struct machine_state *in, struct machine_state *out, unsigned bits)
 {
     (void)bits;
     *out = *in;
+}
+
+void native_run(const struct machine_state *in, struct machine_state *out, unsigned bits)
+{
+    native_enter(in, out, bits);
 }
 
 void native_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
