@@ -12,34 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/insn_lib/difference.h"
 #include "tests/insn_lib/generate.h"
 #include "tests/insn_lib/guest.h"
 #include "tests/insn_lib/native.h"
 #include "util/bytes.h"
 
 enum { QUICK_CASES = 500000, FULL_CASES = 6000000, TRIES = 400 };
-
-/* Parts of the state, for IGNORE rows and reports. */
-enum part {
-    PART_VECTOR = 1 << 0,
-    PART_RIP = 1 << 1,
-    PART_GPR = 1 << 2,
-    PART_FLAGS = 1 << 3,
-    PART_FCW = 1 << 4,
-    PART_FSW = 1 << 5,
-    PART_FTW = 1 << 6,
-    PART_ST = 1 << 7,
-    PART_POINTERS = 1 << 8,
-    PART_MXCSR = 1 << 9,
-    PART_VEC = 1 << 10,
-    PART_MEMORY = 1 << 11,
-    PART_CR2 = 1 << 12,
-    PART_SELECTORS = 1 << 13,
-};
-
-static const char *const part_names[] = {
-    "exception", "rip",          "registers", "flags",   "fcw",    "fsw", "ftw",
-    "st",        "x87 pointers", "mxcsr",     "vectors", "memory", "cr2", "selectors"};
 
 struct options {
     uint64_t seed, one_case, count;
@@ -55,100 +34,16 @@ struct run {
     struct machine_state host, soft;
 };
 
-/* ---- exceptions -------------------------------------------------------------------------- */
-
-static const char *not_run_reason(const struct x86_row *row)
-{
-    switch (row->op) {
-#define NOT_RUN(name, reason)                                                                      \
-    case OP_##name:                                                                                \
-        return reason;
-#define IGNORE(name, what, reason)
-#include "tests/insn/exceptions.def"
-#undef NOT_RUN
-#undef IGNORE
-    default:
-        return NULL;
-    }
-}
-
-static unsigned ignored_parts(unsigned op)
-{
-    static const struct {
-        unsigned op, parts;
-    } table[] = {
-#define NOT_RUN(name, reason)
-#define IGNORE(name, what, reason) {OP_##name, what},
-#include "tests/insn/exceptions.def"
-#undef NOT_RUN
-#undef IGNORE
-        {OP_COUNT, 0},
-    };
-    unsigned parts = 0;
-
-    for (size_t n = 0; n < G_N_ELEMENTS(table); n++) {
-        parts |= table[n].op == op ? table[n].parts : 0;
-    }
-    return parts;
-}
-
 /* ---- comparing --------------------------------------------------------------------------- */
-
-static bool registers_equal(const struct run *r)
-{
-    /* After a far jump out of 64-bit code the upper halves are undefined too. */
-    bool wide = r->c.bits == 64 && r->soft.sel[X86_CS] == 0x33;
-
-    for (unsigned n = 0; n < (wide ? 16 : 8); n++) {
-        if ((r->host.gpr[n] ^ r->soft.gpr[n]) & (wide ? ~0ull : 0xffffffff)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool stack_equal(const struct run *r)
-{
-    for (unsigned n = 0; n < 8; n++) {
-        if (memcmp(r->host.area + AREA_ST + 16 * n, r->soft.area + AREA_ST + 16 * n, 10)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool area_equal(const struct run *r, unsigned at, unsigned bytes)
-{
-    return !memcmp(r->host.area + at, r->soft.area + at, bytes);
-}
 
 /* The parts in which host and interpreter differ. */
 static unsigned differing_parts(struct run *r)
 {
     const struct x86_row *row = &x86_rows[r->c.row];
-    const struct machine_state *h = &r->host, *s = &r->soft;
-    uint64_t flags = FLAG_STATUS | FLAG_DF | FLAG_TF | FLAG_AC | FLAG_ID | FLAG_NT | FLAG_IOPL;
-    unsigned parts = 0;
+    uint64_t undefined = r->host.vector < 0 && r->soft.vector < 0 ? row->flags_undefined : 0;
+    unsigned parts = state_differences(&r->host, &r->soft, r->c.bits, undefined);
 
-    if (h->vector < 0 && s->vector < 0) {
-        flags &= ~(uint64_t)row->flags_undefined;
-    }
-    parts |= h->vector != s->vector || h->error != s->error ? PART_VECTOR : 0;
-    parts |= h->cr2 != s->cr2 ? PART_CR2 : 0;
-    parts |= h->rip != s->rip ? PART_RIP : 0;
-    parts |= registers_equal(r) ? 0 : PART_GPR;
-    parts |= (h->rflags ^ s->rflags) & flags ? PART_FLAGS : 0;
-    parts |= area_equal(r, AREA_FCW, 2) ? 0 : PART_FCW;
-    parts |= area_equal(r, AREA_FSW, 2) ? 0 : PART_FSW;
-    parts |= area_equal(r, AREA_FTW, 1) ? 0 : PART_FTW;
-    parts |= stack_equal(r) ? 0 : PART_ST;
-    if (load_le16(h->area + AREA_FSW) & 0x80) { /* AMD's processors show them only then */
-        parts |= area_equal(r, AREA_FOP, 18) ? 0 : PART_POINTERS;
-    }
-    parts |= area_equal(r, AREA_MXCSR, 4) ? 0 : PART_MXCSR;
-    parts |= area_equal(r, AREA_XMM, 256) && area_equal(r, AREA_YMM, 256) ? 0 : PART_VEC;
     parts |= memcmp((void *)DATA_AT, guest_data(r->guest), DATA_BYTES) ? PART_MEMORY : 0;
-    parts |= memcmp(h->sel, s->sel, sizeof(h->sel)) ? PART_SELECTORS : 0;
     return parts & ~ignored_parts(row->op);
 }
 
@@ -251,11 +146,7 @@ static void report(const struct run *r, uint64_t seed, unsigned parts)
         printf(" %02x", r->c.code[n]);
     }
     printf("\n  again: --row %u --case %llu\n  differs:", r->c.row, (long long)seed);
-    for (unsigned n = 0; n < G_N_ELEMENTS(part_names); n++) {
-        if (parts >> n & 1) {
-            printf(" %s", part_names[n]);
-        }
-    }
+    print_parts(parts);
     printf("\n  exception host %d error %#x cr2 %#llx, soft %d error %#x cr2 %#llx\n",
            r->host.vector, r->host.error, (long long)r->host.cr2, r->soft.vector, r->soft.error,
            (long long)r->soft.cr2);
@@ -286,24 +177,12 @@ static void run_guest(struct run *r)
     }
 }
 
-/* Exceptions that the kernel reports without what the guest has. */
 static void normalise(struct run *r)
 {
     if (r->host.rip == NATIVE_FELL_THROUGH) {
         r->host.rip = insn_rip(r->c.bits) + r->c.len;
     }
-    if (r->host.vector != EXC_PF) {
-        r->host.cr2 = 0;
-    } else if (r->host.cr2 >= 0x7ffffffff000ull) {
-        r->host.error &= ~1u; /* it does not tell programs whether kernel pages are present */
-        r->soft.error &= ~1u;
-    }
-    if (r->host.vector < 0) {
-        r->host.error = 0;
-        r->host.cr2 = 0;
-    }
-    r->host.rflags &= ~(uint64_t)FLAG_RF;
-    r->soft.rflags &= ~(uint64_t)FLAG_RF;
+    level_exceptions(&r->host, &r->soft);
 }
 
 static bool touches_gs(const struct insn_case *c)

@@ -14,18 +14,17 @@
 #include "tests/insn_lib/prepare.h"
 
 struct encoder {
-    struct insn_case *c;
     const struct x86_row *row;
+    const struct encode_wish *wish;
     struct rng *rng;
-    unsigned n;
+    struct encoding *out;
     bool vex, wide, memory, addr16;
-    int disp_at; /* of a 32-bit displacement without base, or -1 */
 };
 
 static void put(struct encoder *e, uint64_t v, unsigned bytes)
 {
-    memcpy(e->c->code + e->n, &v, bytes);
-    e->n += bytes;
+    memcpy(e->out->code + e->out->len, &v, bytes);
+    e->out->len += bytes;
 }
 
 /* ---- what the row allows ----------------------------------------------------------------- */
@@ -92,14 +91,15 @@ static void put_legacy_prefixes(struct encoder *e)
 
     if (rng_chance(e->rng, 8)) {
         /* GS is not a segment that both sides agree on in 32-bit code */
-        put(e, segments[e->c->bits == 64 ? rng_below(e->rng, 5) : 2 + 2 * rng_below(e->rng, 2)], 1);
+        put(e, segments[e->out->bits == 64 ? rng_below(e->rng, 5) : 2 + 2 * rng_below(e->rng, 2)],
+            1);
     }
     /* 16-bit addresses reach nothing from flat segments */
-    e->addr16 = e->c->bits == 16;
-    if (rng_chance(e->rng, e->c->bits == 16 ? 30 : 8) &&
-        !(e->c->bits == 32 && (e->memory || has_where(row, WHERE_MOFFS, WHERE_MOFFS)))) {
+    e->addr16 = e->out->bits == 16;
+    if (rng_chance(e->rng, e->out->bits == 16 ? 30 : 8) &&
+        !(e->out->bits == 32 && (e->memory || has_where(row, WHERE_MOFFS, WHERE_MOFFS)))) {
         put(e, 0x67, 1);
-        e->addr16 = e->c->bits == 32;
+        e->addr16 = e->out->bits == 32;
     }
     if (e->vex) {
         return;
@@ -119,9 +119,21 @@ static void put_legacy_prefixes(struct encoder *e)
     }
 }
 
+/* Bits X and B of REX as the wanted address needs them. */
+static unsigned address_bits(const struct encoder *e, unsigned rxb)
+{
+    const struct address *a = e->wish->address;
+
+    if (!e->memory || !a) {
+        return rxb;
+    }
+    return (rxb & (e->row->needs & VSIB ? 6 : 4)) | (a->index > 7 && a->index < 16 ? 2 : 0) |
+           (a->base > 7 && a->base < 16 ? 1 : 0);
+}
+
 static void put_rex(struct encoder *e)
 {
-    unsigned rex = rng_chance(e->rng, 50) ? rng_below(e->rng, 8) : 0;
+    unsigned rex = address_bits(e, rng_chance(e->rng, 50) ? rng_below(e->rng, 8) : 0);
 
     rex |= e->wide << 3;
     if (rex || rng_chance(e->rng, 20)) {
@@ -134,8 +146,8 @@ static void put_vex(struct encoder *e)
     static const uint8_t pp[] = {
         [PFX_ANY] = 0, [PFX_NP] = 0, [PFX_P66] = 1, [PFX_PF3] = 2, [PFX_PF2] = 3, [PFX_N66] = 0};
     const struct x86_row *row = e->row;
-    unsigned rxb = e->c->bits == 64 ? rng_below(e->rng, 8) : 0;
-    unsigned vvvv = uses_vvvv(row) ? rng_below(e->rng, e->c->bits == 64 ? 16 : 8) : 0;
+    unsigned rxb = e->out->bits == 64 ? address_bits(e, rng_below(e->rng, 8)) : 0;
+    unsigned vvvv = uses_vvvv(row) ? rng_below(e->rng, e->out->bits == 64 ? 16 : 8) : 0;
     bool l = row->needs & L1 || (any_length(row) && !(row->needs & L0) && rng_chance(e->rng, 50));
     unsigned last = (~vvvv & 15) << 3 | l << 2 | pp[row->pfx];
 
@@ -169,7 +181,7 @@ static void put_memory16(struct encoder *e, unsigned reg)
 
     put(e, mod << 6 | reg << 3 | rm, 1);
     if (mod == 0 && rm == 6) {
-        e->disp_at = e->n;
+        e->out->disp_at = e->out->len;
         mod = 2;
     }
     put(e, rng_next(e->rng), mod);
@@ -188,10 +200,33 @@ static void put_memory(struct encoder *e, unsigned reg)
         put(e, sib, 1);
     }
     if (mod == 0 && (rm == 5 || (rm == 4 && (sib & 7) == 5))) {
-        e->disp_at = e->n;
+        e->out->disp_at = e->out->len;
         disp = 4;
     }
     put(e, disp == 4 ? (uint64_t)(int32_t)rng_integer(e->rng) : rng_next(e->rng), disp);
+}
+
+/* The address that is wished for. */
+static void put_address(struct encoder *e, unsigned reg)
+{
+    const struct address *a = e->wish->address;
+    bool vsib = e->row->needs & VSIB, has_base = a->base < 16;
+    bool sib = vsib || a->index < 16 || (has_base && (a->base & 7) == 4) ||
+               (!has_base && a->base != X86_RIP && e->out->bits == 64);
+    unsigned mod = !has_base                                     ? 0
+                   : a->disp == 0 && (a->base & 7) != 5          ? 0
+                   : a->disp == (int8_t)a->disp && !a->wide_disp ? 1
+                                                                 : 2;
+    unsigned index = vsib ? rng_below(e->rng, 8) : a->index < 16 ? a->index & 7 : 4;
+
+    put(e, mod << 6 | reg << 3 | (sib ? 4 : has_base ? a->base & 7 : 5), 1);
+    if (sib) {
+        put(e, a->scale << 6 | index << 3 | (has_base ? a->base & 7 : 5), 1);
+    }
+    if (!has_base) {
+        e->out->disp_at = e->out->len;
+    }
+    put(e, (uint64_t)(int64_t)a->disp, mod == 1 ? 1 : mod == 2 || !has_base ? 4 : 0);
 }
 
 static void put_modrm(struct encoder *e)
@@ -201,6 +236,8 @@ static void put_modrm(struct encoder *e)
 
     if (rm != 8 && (e->row->rsel & RSEL_REG)) {
         put(e, 0xc0 | reg << 3 | rm, 1);
+    } else if (e->memory && e->wish->address) {
+        put_address(e, reg);
     } else if (e->memory && e->addr16) {
         put_memory16(e, reg);
     } else if (e->memory) {
@@ -220,24 +257,41 @@ static unsigned choose_bits(const struct x86_row *row, struct rng *rng)
     return n < 70 ? 64 : n < 86 ? 32 : 16;
 }
 
-static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *rng, int *ret_disp)
+static bool choose_memory(const struct encoder *e)
 {
-    struct encoder e = {.c = c, .row = row, .rng = rng, .disp_at = -1};
+    if (!has_modrm(e->row) || !memory_allowed(e->row)) {
+        return false;
+    }
+    if (!register_allowed(e->row)) {
+        return true;
+    }
+    return e->wish->form == FORM_MEMORY || (e->wish->form == FORM_ANY && rng_chance(e->rng, 50));
+}
+
+bool encode_can_have_memory(const struct x86_row *row)
+{
+    return has_modrm(row) && memory_allowed(row);
+}
+
+void encode(unsigned index, struct rng *rng, const struct encode_wish *wish, struct encoding *ret)
+{
+    const struct x86_row *row = &x86_rows[index];
+    struct encoder e = {.row = row, .wish = wish, .rng = rng, .out = ret};
     bool can_vex = row->needs & (VEX | VEX2 | VEXO | VEXG);
     bool can_legacy = !(row->needs & (VEXO | VEXG));
 
-    c->bits = choose_bits(row, rng);
+    *ret = (struct encoding){.disp_at = -1};
+    ret->bits = wish->bits ? wish->bits : choose_bits(row, rng);
     e.vex = can_vex && (!can_legacy || rng_chance(rng, 50));
     e.wide = row->needs & W1 || (!(row->needs & W0) && rng_chance(rng, 33));
-    if (c->bits != 64 && !e.vex) {
+    if (ret->bits != 64 && !e.vex) {
         e.wide = false;
     }
-    e.memory =
-        has_modrm(row) && memory_allowed(row) && (!register_allowed(row) || rng_chance(rng, 50));
+    e.memory = choose_memory(&e);
     put_legacy_prefixes(&e);
     if (e.vex) {
         put_vex(&e);
-    } else if (c->bits == 64) {
+    } else if (ret->bits == 64) {
         put_rex(&e);
     }
     put_opcode(&e);
@@ -247,8 +301,6 @@ static bool encode(struct insn_case *c, const struct x86_row *row, struct rng *r
     for (unsigned n = 0; n < 2; n++) {
         put(&e, rng_chance(rng, 50) ? rng_integer(rng) : rng_next(rng), 5); /* immediates */
     }
-    *ret_disp = e.disp_at;
-    return true;
 }
 
 static bool decode(const struct x86_cpu *cpu, struct insn_case *c)
@@ -260,16 +312,19 @@ static bool decode(const struct x86_cpu *cpu, struct insn_case *c)
 
 bool generate_case(const struct x86_cpu *cpu, unsigned row, uint64_t seed, struct insn_case *c)
 {
+    static const struct encode_wish anything = {.form = FORM_ANY};
     struct rng rng = {.state = seed};
-    int disp_at;
+    struct encoding enc;
 
-    memset(c->code, 0, sizeof(c->code));
+    encode(row, &rng, &anything, &enc);
+    memcpy(c->code, enc.code, sizeof(c->code));
     c->row = row;
-    if (!encode(c, &x86_rows[row], &rng, &disp_at) || !decode(cpu, c)) {
+    c->bits = enc.bits;
+    if (!decode(cpu, c)) {
         return false;
     }
     c->len = c->insn.len;
     prepare_state(c, &rng);
-    prepare_address(c, &rng, disp_at);
+    prepare_address(c, &rng, enc.disp_at);
     return decode(cpu, c) && prepare_special(c, &rng) && decode(cpu, c);
 }
