@@ -208,6 +208,7 @@ void world_load_state(struct x86_cpu *cpu, const struct machine_state *in)
     cpu->fpu.op = load_le16(a + AREA_FOP);
     cpu->fpu.ip = load_le64(a + AREA_FIP);
     cpu->fpu.dp = load_le64(a + AREA_FDP);
+    cpu->fpu.cs = cpu->fpu.ds = 0;
     cpu->mxcsr = load_le32(a + AREA_MXCSR);
     for (unsigned n = 0; n < 8; n++) {
         struct x86_fpr *r = &cpu->fpu.r[(cpu->fpu.top + n) & 7];

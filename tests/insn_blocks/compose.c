@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The composer: programs from single instructions, each tried out where it stands.
+ */
+#include "tests/insn_blocks/compose_impl.h"
+
+#include <string.h>
+
+#include "tests/insn_blocks/effects.h"
+#include "tests/insn_lib/guest.h"
+#include "tests/insn_lib/prepare.h"
+#include "util/bytes.h"
+
+enum { TRIES = 40 };
+
+/* ---- rows by kind ------------------------------------------------------------------------ */
+
+static bool has_string_operand(const struct x86_row *row)
+{
+    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
+        unsigned where = x86_operand_info[row->operands[n]].where;
+
+        if (where == WHERE_STRSRC || where == WHERE_STRDST) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum row_class class_of_op(const struct x86_row *row)
+{
+    switch (row->op) {
+    case OP_JCC:
+    case OP_JMP:
+    case OP_CALL:
+    case OP_CALL_IND:
+    case OP_JMP_IND:
+    case OP_RET:
+    case OP_LOOP:
+    case OP_LOOPE:
+    case OP_LOOPNE:
+    case OP_JCXZ:
+        return CLASS_NONE;
+    case OP_PUSH:
+    case OP_POP:
+    case OP_PUSHA:
+    case OP_POPA:
+    case OP_ENTER:
+    case OP_LEAVE:
+    case OP_PUSH_CS:
+    case OP_PUSH_DS:
+    case OP_PUSH_ES:
+    case OP_PUSH_SS:
+    case OP_PUSH_FS:
+    case OP_PUSH_GS:
+        return CLASS_STACK;
+    case OP_ADC:
+    case OP_SBB:
+    case OP_RCL:
+    case OP_RCR:
+    case OP_CMC:
+    case OP_STC:
+    case OP_CLC:
+    case OP_SAHF:
+    case OP_LAHF:
+    case OP_PUSHF:
+    case OP_POPF:
+    case OP_SETCC:
+    case OP_CMOVCC:
+    case OP_ADCX:
+    case OP_ADOX:
+    case OP_STD:
+    case OP_CLD:
+        return CLASS_FLAGS;
+    case OP_UD:
+    case OP_IN:
+    case OP_OUT:
+    case OP_CLI:
+    case OP_STI:
+    case OP_PAUSE:
+    case OP_RSM:
+        return CLASS_SYSTEM;
+    default:
+        return row->flags_out ? CLASS_ALU : CLASS_MOVE;
+    }
+}
+
+static enum row_class class_of(const struct x86_row *row)
+{
+    if (program_excludes(row)) {
+        return CLASS_NONE;
+    }
+    if (row->needs & CPL0 || row->op == OP_INS || row->op == OP_OUTS) {
+        return CLASS_SYSTEM;
+    }
+    if (has_string_operand(row)) {
+        return CLASS_STRING;
+    }
+    if (row->needs & MMXF) {
+        return CLASS_MMX;
+    }
+    if (row->needs & X87) {
+        return CLASS_X87;
+    }
+    if (row->needs & (SSEF | VEX | VEX2 | VEXO)) {
+        return CLASS_SIMD;
+    }
+    return class_of_op(row);
+}
+
+struct composer *composer_new(struct engine *e)
+{
+    struct composer *c = g_new0(struct composer, 1);
+
+    c->trace.e = e;
+    for (unsigned n = 0; n < CLASS_COUNT; n++) {
+        c->rows[n] = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    }
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        if (x86_has(e->cpu, x86_rows[row].feature)) {
+            g_array_append_val(c->rows[class_of(&x86_rows[row])], row);
+        }
+    }
+    return c;
+}
+
+void composer_free(struct composer *c)
+{
+    for (unsigned n = 0; c && n < CLASS_COUNT; n++) {
+        g_array_free(c->rows[n], TRUE);
+    }
+    g_free(c);
+}
+
+static bool row_fits(const struct composer *c, const struct x86_row *row)
+{
+    return !(row->needs & (c->p->bits == 64 ? I64 : O64));
+}
+
+unsigned compose_any_row(struct composer *c)
+{
+    static const uint8_t percent[CLASS_COUNT] = {
+        [CLASS_ALU] = 32,  [CLASS_MOVE] = 13, [CLASS_FLAGS] = 19, [CLASS_STACK] = 6,
+        [CLASS_SIMD] = 19, [CLASS_X87] = 6,   [CLASS_MMX] = 4,    [CLASS_SYSTEM] = 1};
+    unsigned n = rng_below(&c->rng, 100), k = 0, row;
+
+    if (c->wish->row >= 0) {
+        return c->wish->row;
+    }
+    while (n >= percent[k]) {
+        n -= percent[k++];
+    }
+    do {
+        row = g_array_index(c->rows[k], unsigned, rng_below(&c->rng, c->rows[k]->len));
+    } while (!row_fits(c, &x86_rows[row]));
+    return row;
+}
+
+/* ---- taking back ------------------------------------------------------------------------- */
+
+void compose_save(struct composer *c)
+{
+    engine_state(c->trace.e, &c->saved.state);
+    c->saved.undefined = c->trace.undefined;
+    c->saved.steps = c->trace.steps;
+    memcpy(c->saved.data, engine_data(c->trace.e), PROGRAM_DATA_BYTES);
+}
+
+void compose_take_back(struct composer *c)
+{
+    engine_set_state(c->trace.e, &c->saved.state, c->p->bits);
+    c->trace.undefined = c->saved.undefined;
+    c->trace.steps = c->saved.steps;
+    memcpy(engine_data(c->trace.e), c->saved.data, PROGRAM_DATA_BYTES);
+}
+
+void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned len)
+{
+    memcpy(c->p->code + at, bytes, len);
+    memcpy(engine_code(c->trace.e) + at, bytes, len);
+}
+
+static void remove_code(struct composer *c, unsigned from, unsigned to)
+{
+    memset(c->p->code + from, 0xcc, to - from);
+    memset(engine_code(c->trace.e) + from, 0xcc, to - from);
+}
+
+void compose_item(struct composer *c, unsigned at, unsigned len)
+{
+    c->p->items[c->p->count++] = (struct item){.at = at, .len = len};
+}
+
+/* Whether registers that are needed are still as they should be. */
+static bool registers_kept(struct composer *c)
+{
+    const uint64_t *was = c->saved.state.gpr, *is = composer_gpr(c);
+    uint64_t stack = is[X86_RSP] - PROGRAM_DATA_AT;
+
+    for (unsigned n = 0; n < 16; n++) {
+        if (is[n] == was[n]) {
+            continue;
+        }
+        if (c->counters >> n & 1) {
+            return false;
+        }
+        if ((c->pointers >> n & 1) && !program_in_data(is[n]) && rng_chance(&c->rng, 90)) {
+            return false;
+        }
+    }
+    return (stack >= PROGRAM_STACK_LOW + 0x100 && stack < PROGRAM_STACK_TOP + 0x300) ||
+           rng_below(&c->rng, 200) == 0;
+}
+
+bool compose_accept(struct composer *c, unsigned to)
+{
+    switch (trace_run(&c->trace, PROGRAM_CODE_AT + to)) {
+    case TRACE_REACHED:
+        if (registers_kept(c)) {
+            compose_item(c, c->at, to - c->at);
+            c->at = to;
+            return true;
+        }
+        break;
+    case TRACE_FAULT:
+        if (rng_chance(&c->rng, c->wish->fault_percent)) {
+            compose_item(c, c->at, to - c->at);
+            c->at = to;
+            c->over = true;
+            return true;
+        }
+        break;
+    case TRACE_INVALID:
+        break;
+    }
+    compose_take_back(c);
+    remove_code(c, c->at, to);
+    return false;
+}
+
+/* ---- addresses --------------------------------------------------------------------------- */
+
+/* Where an operand is to be. */
+static uint64_t pick_target(struct composer *c)
+{
+    struct rng *rng = &c->rng;
+    uint64_t align = 1u << rng_below(rng, 6), off;
+    unsigned where = rng_below(rng, 100);
+
+    if (where < 55) {
+        off = c->hot[rng_below(rng, HOT)] + (rng_chance(rng, 50) ? rng_below(rng, 32) : 0);
+    } else if (where < 80) {
+        off = rng_below(rng, PROGRAM_COUNTERS - 64) & -align;
+    } else if (where < 89) {
+        off = (rng_chance(rng, 50) ? 0x1000 : 0x2000) - rng_below(rng, 40);
+    } else if (where < 93) {
+        off = 0x5000 + (rng_below(rng, 0xff0) & -align);
+    } else if (where < 96) {
+        off = 0x4000 - rng_below(rng, 40);
+    } else if (where < 97) {
+        off = 0x6000 - rng_below(rng, 40);
+    } else {
+        off = PROGRAM_STACK_LOW + 0x200 + (rng_below(rng, 0xa00) & -align);
+    }
+    return PROGRAM_DATA_AT + off;
+}
+
+/* Base and index from registers whose values reach the target with a displacement. */
+static void pick_registers(struct composer *c, uint64_t target, struct address *a)
+{
+    const uint64_t *gpr = composer_gpr(c);
+    unsigned registers = c->p->bits == 64 ? 16 : 8;
+
+    for (unsigned tries = 0; tries < 12; tries++) {
+        uint64_t sum = 0, disp;
+
+        *a = (struct address){.base = X86_ZERO, .index = X86_ZERO, .scale = rng_below(&c->rng, 4)};
+        if (rng_chance(&c->rng, 90)) {
+            a->base = rng_below(&c->rng, registers);
+            if (tries < 8 && rng_chance(&c->rng, 70) && !(c->pointers >> a->base & 1)) {
+                continue;
+            }
+            sum += gpr[a->base];
+        }
+        if (rng_chance(&c->rng, 30)) {
+            a->index = rng_below(&c->rng, registers);
+            a->index = a->index == X86_RSP ? X86_ZERO : a->index;
+            sum += a->index < 16 ? gpr[a->index] << a->scale : 0;
+        }
+        disp = target - sum;
+        a->disp = (int32_t)disp;
+        a->wide_disp = rng_chance(&c->rng, 15);
+        if (c->p->bits == 32 || disp == (uint64_t)(int64_t)a->disp) {
+            return;
+        }
+    }
+    *a = (struct address){.base = rng_chance(&c->rng, 60) ? X86_RIP : X86_ZERO,
+                          .index = X86_ZERO,
+                          .disp = (int32_t)target};
+}
+
+static uint64_t operand_address(const struct composer *c, const struct x86_insn *i, unsigned at)
+{
+    const uint64_t *gpr = composer_gpr(c);
+    uint64_t ea = (int64_t)i->disp;
+
+    ea += i->base < 16 ? gpr[i->base] : 0;
+    ea += i->base == X86_RIP ? PROGRAM_CODE_AT + at + i->len : 0;
+    ea += i->index < 16 && !(insn_row(i)->needs & VSIB) ? gpr[i->index] << i->scale : 0;
+    ea &= ~0ull >> (64 - 8 * i->asize);
+    return ea + (c->p->bits == 64 && i->seg == X86_GS ? GS_BASE : 0);
+}
+
+static bool is_moffs(const struct x86_row *row)
+{
+    return x86_operand_info[row->operands[0]].where == WHERE_MOFFS ||
+           x86_operand_info[row->operands[1]].where == WHERE_MOFFS;
+}
+
+static bool decode_as(const struct composer *c, const struct encoding *enc, unsigned row,
+                      struct x86_insn *ret)
+{
+    return x86_decode(c->trace.e->cpu->decoder, guest_mode(c->p->bits), enc->code,
+                      sizeof(enc->code), ret) == DECODE_OK &&
+           x86_rows[ret->row].op == x86_rows[row].op;
+}
+
+unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *code)
+{
+    uint64_t target = pick_target(c), delta;
+    struct address a;
+    struct encode_wish wish = {.bits = c->p->bits, .form = FORM_ANY, .address = &a};
+    struct encoding enc;
+    struct x86_insn i;
+    struct rng again;
+
+    pick_registers(c, target, &a);
+    again = c->rng;
+    encode(row, &c->rng, &wish, &enc);
+    if (!decode_as(c, &enc, row, &i)) {
+        return 0;
+    }
+    if (is_moffs(insn_row(&i))) {
+        store_le(enc.code + i.len - i.asize, target, i.asize);
+    } else if (i.is_mem) { /* what RIP, GS and 32-bit addresses change */
+        delta = target - operand_address(c, &i, at);
+        a.disp += (int32_t)delta;
+        c->rng = again;
+        encode(row, &c->rng, &wish, &enc);
+        if (!decode_as(c, &enc, row, &i)) {
+            return 0;
+        }
+    }
+    memcpy(code, enc.code, i.len);
+    return i.len;
+}
+
+/* ---- single instructions ----------------------------------------------------------------- */
+
+static bool room(const struct composer *c)
+{
+    return c->p->count + 8 < PROGRAM_ITEMS && c->at + 0x200 < PROGRAM_CODE_BYTES;
+}
+
+bool compose_plain(struct composer *c)
+{
+    if (!room(c)) {
+        return false;
+    }
+    compose_save(c);
+    for (unsigned tries = 0; tries < TRIES; tries++) {
+        uint8_t code[32];
+        unsigned len = compose_encode(c, compose_any_row(c), c->at, code);
+
+        if (len) {
+            compose_put(c, c->at, code, len);
+            if (compose_accept(c, c->at + len)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool compose_set_register(struct composer *c, unsigned reg, uint64_t value)
+{
+    uint8_t code[10];
+    unsigned n = 0;
+    bool kept;
+
+    if (reg > 7) {
+        code[n++] = 0x41;
+    }
+    code[n++] = 0xb8 | (reg & 7);
+    store_le32(code + n, value);
+    n += 4;
+    compose_save(c);
+    compose_put(c, c->at, code, n);
+    kept = compose_accept(c, c->at + n);
+    return kept;
+}
+
+/* MOVS and its like: pointers and a count first, if they are not fit. */
+bool compose_string(struct composer *c)
+{
+    const uint64_t *gpr = composer_gpr(c);
+    GArray *rows = c->rows[CLASS_STRING];
+    unsigned row = g_array_index(rows, unsigned, rng_below(&c->rng, rows->len));
+
+    if (!room(c) || !row_fits(c, &x86_rows[row])) {
+        return false;
+    }
+    for (unsigned reg = X86_RSI; reg <= X86_RDI; reg++) {
+        if (!program_in_data(gpr[reg]) || rng_chance(&c->rng, 40)) {
+            compose_set_register(c, reg, pick_target(c));
+        }
+    }
+    if (gpr[X86_RCX] > 200 || rng_chance(&c->rng, 50)) {
+        compose_set_register(c, X86_RCX,
+                             rng_chance(&c->rng, 85) ? rng_below(&c->rng, 20)
+                                                     : rng_below(&c->rng, 3000));
+    }
+    compose_save(c);
+    for (unsigned tries = 0; tries < TRIES && !c->over; tries++) {
+        uint8_t code[32];
+        unsigned len = compose_encode(c, row, c->at, code);
+
+        if (len) {
+            compose_put(c, c->at, code, len);
+            if (compose_accept(c, c->at + len)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static void quiet_exceptions(struct machine_state *s)
+{
+    uint8_t *a = s->area;
+
+    a[AREA_FCW] |= 0x3f;
+    store_le16(a + AREA_FSW, load_le16(a + AREA_FSW) & ~0x8080);
+    memset(a + AREA_FOP, 0, 18); /* what is only seen with an exception waiting */
+    store_le32(a + AREA_MXCSR, load_le32(a + AREA_MXCSR) | 0x1f80);
+}
+
+static void random_state(struct composer *c)
+{
+    struct insn_case scratch = {.bits = c->p->bits};
+    struct machine_state *s = &c->p->state;
+
+    prepare_state(&scratch, &c->rng);
+    *s = scratch.state;
+    s->rflags &= ~(uint64_t)FLAG_AC;
+    if (rng_chance(&c->rng, 70)) {
+        s->rflags &= ~(uint64_t)FLAG_DF;
+    }
+    if (rng_chance(&c->rng, 93)) {
+        quiet_exceptions(s);
+    }
+    s->rip = PROGRAM_CODE_AT + c->p->entry;
+}
+
+static void random_pointers(struct composer *c)
+{
+    unsigned registers = c->p->bits == 64 ? 16 : 8;
+
+    for (unsigned n = 0; n < HOT; n++) {
+        c->hot[n] = rng_below(&c->rng, PROGRAM_COUNTERS - 256) & ~15u;
+    }
+    c->pointers = 1u << X86_RSI | 1u << X86_RDI | 1u << X86_RSP;
+    for (unsigned n = 0; n < registers / 4; n++) {
+        c->pointers |= 1u << rng_below(&c->rng, registers);
+    }
+}
+
+static void point(struct composer *c)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        if (c->pointers >> n & 1) {
+            c->p->state.gpr[n] =
+                PROGRAM_DATA_AT + c->hot[rng_below(&c->rng, HOT)] + rng_below(&c->rng, 128);
+        }
+    }
+    c->p->state.gpr[X86_RSP] = PROGRAM_DATA_AT + PROGRAM_STACK_TOP - 8 * rng_below(&c->rng, 64);
+}
+
+static void random_data(struct composer *c)
+{
+    uint8_t *data = c->p->data;
+
+    for (unsigned at = 0; at < PROGRAM_DATA_BYTES; at += 64) {
+        rng_elements(&c->rng, data + at, 64);
+    }
+    for (unsigned n = 0; n < 64; n++) { /* pointers, for those who follow them */
+        store_le64(data + 8 * rng_below(&c->rng, PROGRAM_DATA_BYTES / 8),
+                   PROGRAM_DATA_AT + rng_below(&c->rng, 0x3000));
+    }
+    for (unsigned n = 0; n < COUNTERS; n++) {
+        store_le32(data + PROGRAM_COUNTERS + 4 * n,
+                   1 + rng_below(&c->rng, rng_chance(&c->rng, 90) ? 6 : 60));
+    }
+}
+
+static void begin(struct composer *c, const struct compose_wish *wish, struct program *p)
+{
+    static const uint8_t rights[PROGRAM_PAGES] = {WORLD_READ | WORLD_WRITE,
+                                                  WORLD_READ | WORLD_WRITE,
+                                                  WORLD_READ | WORLD_WRITE,
+                                                  WORLD_READ | WORLD_WRITE,
+                                                  WORLD_ABSENT,
+                                                  WORLD_READ};
+
+    memset(p, 0, offsetof(struct program, code));
+    memset(p->code, 0xcc, sizeof(p->code));
+    memcpy(p->rights, rights, sizeof(rights));
+    p->bits = wish->bits;
+    p->entry = rng_chance(&c->rng, 30) ? 0x1000 - rng_below(&c->rng, 120)
+                                       : 64 * rng_below(&c->rng, 16) + rng_below(&c->rng, 16);
+    c->p = p;
+    c->wish = wish;
+    c->at = p->entry;
+    c->over = false;
+    c->counters = 0;
+    c->subroutine_count = c->counter_count = c->depth = 0;
+    c->trace.undefined = 0;
+    c->trace.steps = 0;
+    random_pointers(c);
+    random_state(c);
+    point(c);
+    random_data(c);
+    engine_load(c->trace.e, p);
+}
+
+void compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p)
+{
+    c->rng = (struct rng){.state = seed};
+    begin(c, wish, p);
+    for (unsigned n = 0; n < wish->instructions && !c->over; n++) {
+        unsigned kind = rng_below(&c->rng, 100);
+
+        if (wish->row < 0 && kind < 5) {
+            compose_string(c);
+        } else if (!wish->no_flow && kind < 18) {
+            compose_branch(c);
+        } else {
+            compose_plain(c);
+        }
+    }
+}
+
+void compose_other_state(struct composer *c, uint64_t seed, struct program *p)
+{
+    uint64_t was[16];
+
+    c->rng = (struct rng){.state = seed};
+    c->p = p;
+    memcpy(was, p->state.gpr, sizeof(was));
+    random_state(c);
+    for (unsigned n = 0; n < 16; n++) {
+        if (program_in_data(was[n])) {
+            p->state.gpr[n] = was[n];
+        }
+    }
+    random_data(c);
+}

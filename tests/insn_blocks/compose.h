@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making random programs.
+ *
+ * A program is made by running it: each instruction is chosen for the registers as they are at that
+ * point, executed on the interpreter, and stays when it did what was wanted. So memory operands
+ * hit the data by any kind of address, divisions do not overflow, branches lead somewhere and loops
+ * end; and where a fault is wanted there is one.
+ */
+#ifndef TESTS_INSN_BLOCKS_COMPOSE_H
+#define TESTS_INSN_BLOCKS_COMPOSE_H
+
+#include "tests/insn_blocks/trace.h"
+
+struct composer;
+
+struct compose_wish {
+    unsigned bits;         /* 64, 32 */
+    unsigned instructions; /* about so many */
+    unsigned
+        fault_percent; /* of instructions that happen to fault: how many may stay, as the end */
+    int row;           /* instructions of this row of the table only, or -1 */
+    bool no_flow;      /* no branches */
+};
+
+/* `e` is an engine_step; it stays the caller's. */
+struct composer *composer_new(struct engine *e);
+void composer_free(struct composer *c);
+
+/* The same seed and wish give the same program. */
+void compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p);
+
+/* Other values in registers and memory that the program does not need as they are. */
+void compose_other_state(struct composer *c, uint64_t seed, struct program *p);
+
+#endif

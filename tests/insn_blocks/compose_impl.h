@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The composer's state; shared by compose*.c only.
+ *
+ * The interpreter stands at the *frontier*, where the next instruction will be put: its registers
+ * and memory are those of the program at that point. What does not work out is taken back.
+ */
+#ifndef TESTS_INSN_BLOCKS_COMPOSE_IMPL_H
+#define TESTS_INSN_BLOCKS_COMPOSE_IMPL_H
+
+#include "tests/insn_blocks/compose.h"
+
+enum row_class {
+    CLASS_ALU,   /* writes flags */
+    CLASS_MOVE,  /* integer, writes none */
+    CLASS_FLAGS, /* reads flags, or is about nothing else */
+    CLASS_STACK,
+    CLASS_STRING,
+    CLASS_SIMD,
+    CLASS_X87,
+    CLASS_MMX,
+    CLASS_SYSTEM, /* faults in user code, or waits */
+    CLASS_NONE,   /* branches, and what is excluded */
+    CLASS_COUNT,
+};
+
+enum { HOT = 4, SUBROUTINES = 4, COUNTERS = 8 };
+
+struct composer {
+    struct trace trace;
+    struct rng rng;
+    struct program *p;
+    const struct compose_wish *wish;
+    unsigned at;       /* the frontier, as an offset in the code */
+    bool over;         /* it ended with a fault */
+    uint32_t pointers; /* bit per register that keeps pointing into the data */
+    uint32_t counters; /* bit per register that must not change: of loops */
+    unsigned hot[HOT]; /* offsets in the data that are used often */
+    unsigned subroutines[SUBROUTINES], subroutine_count;
+    unsigned counter_count;
+    unsigned depth; /* of loops and branches being composed */
+    GArray *rows[CLASS_COUNT];
+
+    struct { /* what take_back() returns to */
+        struct machine_state state;
+        uint32_t undefined;
+        unsigned steps;
+        uint8_t data[PROGRAM_DATA_BYTES];
+    } saved;
+};
+
+/* Remembers the frontier, and goes back to it. */
+void compose_save(struct composer *c);
+void compose_take_back(struct composer *c);
+
+/* Puts bytes at an offset of the code. */
+void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned len);
+
+/*
+ * The code up to `to` is there: runs it. True: it stays, as an item, and the frontier moves. False:
+ * nothing has happened.
+ */
+bool compose_accept(struct composer *c, unsigned to);
+
+/* A new item of the program. */
+void compose_item(struct composer *c, unsigned at, unsigned len);
+
+/* Encodes some instruction that is no branch, for the registers as they are; 0: did not work. */
+unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *code);
+unsigned compose_any_row(struct composer *c);
+
+/* One step of composing each; false: nothing was added. */
+bool compose_plain(struct composer *c);
+bool compose_string(struct composer *c);
+bool compose_branch(struct composer *c); /* one of all kinds of control flow */
+
+/* MOV reg, value */
+bool compose_set_register(struct composer *c, unsigned reg, uint64_t value);
+
+static inline uint64_t *composer_gpr(const struct composer *c)
+{
+    return c->trace.e->cpu->gpr;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Executors of programs that keep a struct x86_cpu: the interpreter, and engines of accel/.
+ *
+ * An engine is a struct of functions (struct engine_ops) that makes a CPU and runs it; all else,
+ * memory, page tables, registers, is the same for all.
+ */
+#ifndef TESTS_INSN_BLOCKS_ENGINE_H
+#define TESTS_INSN_BLOCKS_ENGINE_H
+
+#include "tests/insn_blocks/program.h"
+
+struct engine;
+
+struct engine_ops {
+    const char *name;
+    size_t size; /* of the struct that begins with struct engine */
+    /* Makes e->cpu, which sees e->ram at guest-physical address 0. `options` are the engine's own,
+     * "jit=on,...", or NULL. */
+    bool (*init)(struct engine *e, const char *options, GError **error);
+    /* Runs from e->cpu's state until HLT in a handler; false: it did not come there. */
+    bool (*run)(struct engine *e);
+    void (*fini)(struct engine *e);
+};
+
+struct engine {
+    const struct engine_ops *ops;
+    struct x86_cpu *cpu;
+    struct ram_block *ram;
+    struct world world;
+    uint64_t fs_base;
+    unsigned bits; /* of the code that the CPU is set up for */
+    bool code_writable;
+    uint8_t rights[PROGRAM_PAGES];
+};
+
+extern const struct engine_ops engine_step; /* the interpreter, one instruction at a time */
+extern const struct engine_ops engine_tcg;  /* accel/tcg as it runs guests */
+
+struct engine *engine_new(const struct engine_ops *ops, const char *options, uint64_t fs_base,
+                          GError **error);
+/* NULL is fine. */
+void engine_free(struct engine *e);
+
+/* The guest's copies of the program's memory. */
+uint8_t *engine_code(const struct engine *e);
+uint8_t *engine_data(const struct engine *e);
+
+/* Code, data, page rights and registers as the program begins. */
+void engine_load(struct engine *e, const struct program *p);
+
+/* One page's rights, with INVLPG. */
+void engine_set_rights(struct engine *e, unsigned page, unsigned rights);
+
+/* Registers, for user code at s->rip. */
+void engine_set_state(struct engine *e, const struct machine_state *s, unsigned bits);
+
+/* What the CPU has in its registers; in a handler also the exception, else vector is -1. */
+void engine_state(const struct engine *e, struct machine_state *ret);
+
+/* That, and memory. */
+void engine_take_outcome(const struct engine *e, struct outcome *ret);
+
+/* Loads, runs, and takes the outcome. */
+void engine_run(struct engine *e, const struct program *p, struct outcome *ret);
+
+static inline bool engine_in_handler(const struct engine *e)
+{
+    return e->cpu->cpl == 0;
+}
+
+#endif

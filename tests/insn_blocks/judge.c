@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Comparing executors on a program.
+ */
+#include "tests/insn_blocks/judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/insn_lib/difference.h"
+#include "util/bytes.h"
+
+static unsigned differences(struct judge *j, const struct program *p)
+{
+    unsigned parts;
+
+    level_exceptions(&j->other.state, &j->soft.state);
+    parts = state_differences(&j->soft.state, &j->other.state, p->bits, j->undefined);
+    if (memcmp(j->soft.data, j->other.data, PROGRAM_DATA_BYTES) ||
+        memcmp(j->soft.code, j->other.code, PROGRAM_CODE_BYTES)) {
+        parts |= PART_MEMORY;
+    }
+    return parts;
+}
+
+static bool differs(struct judge *j, const char *who, unsigned parts)
+{
+    j->who = parts ? who : NULL;
+    j->parts = parts;
+    return parts;
+}
+
+static bool host_differs(struct judge *j, const struct program *p)
+{
+    unsigned parts = PART_RIP;
+
+    if (host_finish(j->host, &j->other)) {
+        parts = differences(j, p);
+        parts &= j->trace.pointers_known ? ~0u : ~(unsigned)PART_POINTERS;
+        if (j->soft.state.vector != EXC_BP) { /* only the last instruction's exception counts */
+            parts &= ~j->trace.ignored;
+        }
+    }
+    return differs(j, "host", parts);
+}
+
+static bool engine_differs(struct judge *j, const struct program *p)
+{
+    for (j->round = 0; j->round < j->repeat; j->round++) {
+        engine_run(j->engine, p, &j->other);
+        if (differs(j, j->engine->ops->name, differences(j, p))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool judge_fails(struct judge *j, const struct program *p)
+{
+    bool on_host;
+
+    j->who = NULL;
+    j->parts = 0;
+    j->valid = trace_program(&j->trace, p, &j->soft);
+    j->undefined = j->trace.undefined;
+    if (!j->valid) {
+        return false;
+    }
+    on_host = j->host && !j->trace.not_for_host;
+    if (on_host) { /* it runs meanwhile */
+        host_begin(j->host, p);
+    }
+    if (j->engine && engine_differs(j, p)) {
+        if (on_host) {
+            host_finish(j->host, NULL);
+        }
+        return true;
+    }
+    return on_host && host_differs(j, p);
+}
+
+/* ---- making it smaller ------------------------------------------------------------------- */
+
+void judge_shrink(struct judge *j, struct program *p)
+{
+    struct program *less = g_new(struct program, 1);
+    const char *who = j->who;
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (unsigned n = p->count; n-- > 0;) {
+            *less = *p;
+            program_drop(less, n);
+            if (memcmp(less->code, p->code, sizeof(p->code)) && judge_fails(j, less) &&
+                !strcmp(j->who, who)) {
+                *p = *less;
+                changed = true;
+            }
+        }
+    }
+    g_free(less);
+    judge_fails(j, p);
+}
+
+/* ---- reporting --------------------------------------------------------------------------- */
+
+static void print_line(const char *name, unsigned n, uint64_t before, uint64_t soft, uint64_t other)
+{
+    if (soft != other) {
+        printf("  %s%u before %016llx step %016llx other %016llx\n", name, n, (long long)before,
+               (long long)soft, (long long)other);
+    }
+}
+
+static void print_registers(const struct judge *j, const struct program *p)
+{
+    const struct machine_state *b = &p->state, *s = &j->soft.state, *o = &j->other.state;
+
+    for (unsigned n = 0; n < (p->bits == 64 ? 16 : 8); n++) {
+        print_line("register ", n, b->gpr[n], s->gpr[n], o->gpr[n]);
+    }
+    for (unsigned at = AREA_ST; at < AREA_XMM; at += 8) {
+        print_line(at % 16 ? "st-exp " : "st ", (at - AREA_ST) / 16, load_le64(b->area + at),
+                   load_le64(s->area + at), load_le64(o->area + at));
+    }
+    for (unsigned at = 0; at < 256; at += 8) {
+        print_line(at % 16 ? "xmm-high " : "xmm ", at / 16, load_le64(b->area + AREA_XMM + at),
+                   load_le64(s->area + AREA_XMM + at), load_le64(o->area + AREA_XMM + at));
+        print_line(at % 16 ? "ymm-3 " : "ymm-2 ", at / 16, load_le64(b->area + AREA_YMM + at),
+                   load_le64(s->area + AREA_YMM + at), load_le64(o->area + AREA_YMM + at));
+    }
+}
+
+static void print_memory(uint64_t la, const uint8_t *before, const uint8_t *soft,
+                         const uint8_t *other, unsigned bytes)
+{
+    unsigned shown = 0;
+
+    for (unsigned at = 0; at < bytes && shown < 8; at += 8) {
+        if (memcmp(soft + at, other + at, 8)) {
+            printf("  [%llx] before %016llx step %016llx other %016llx\n", (long long)la + at,
+                   (long long)load_le64(before + at), (long long)load_le64(soft + at),
+                   (long long)load_le64(other + at));
+            shown++;
+        }
+    }
+}
+
+static void print_end(const char *who, const struct machine_state *s)
+{
+    const uint8_t *a = s->area;
+
+    printf("  %-5s exception %d error %#x cr2 %#llx rip %llx flags %llx\n"
+           "        fcw %04x fsw %04x ftw %02x fop %03x fip %llx fdp %llx mxcsr %05x\n",
+           who, s->vector, s->error, (long long)s->cr2, (long long)s->rip, (long long)s->rflags,
+           load_le16(a + AREA_FCW), load_le16(a + AREA_FSW), a[AREA_FTW], load_le16(a + AREA_FOP),
+           (long long)load_le64(a + AREA_FIP), (long long)load_le64(a + AREA_FDP),
+           load_le32(a + AREA_MXCSR));
+}
+
+void judge_report(const struct judge *j, const struct program *p)
+{
+    program_print(p);
+    if (!j->who) {
+        printf("  all agree\n");
+        return;
+    }
+    printf("  %s differs from the interpreter:", j->who);
+    print_parts(j->parts);
+    printf(" (run %u, flags not compared %x)\n", j->round, j->undefined);
+    print_end("step", &j->soft.state);
+    print_end(j->who, &j->other.state);
+    print_registers(j, p);
+    print_memory(PROGRAM_DATA_AT, p->data, j->soft.data, j->other.data, PROGRAM_DATA_BYTES);
+    print_memory(PROGRAM_CODE_AT, p->code, j->soft.code, j->other.code, PROGRAM_CODE_BYTES);
+    fflush(stdout);
+}

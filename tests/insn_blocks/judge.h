@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a program on all executors, says whether they agree, and makes failing programs smaller.
+ */
+#ifndef TESTS_INSN_BLOCKS_JUDGE_H
+#define TESTS_INSN_BLOCKS_JUDGE_H
+
+#include "tests/insn_blocks/host.h"
+#include "tests/insn_blocks/trace.h"
+
+struct judge {
+    struct trace trace;
+    struct host *host;     /* may be NULL */
+    struct engine *engine; /* may be NULL */
+    unsigned repeat;       /* runs on the engine, of each program */
+
+    /* the last verdict */
+    bool valid;         /* fit for comparison */
+    const char *who;    /* differs from the interpreter; NULL: nobody */
+    unsigned parts;     /* enum part */
+    unsigned round;     /* of the engine's runs, from 0 */
+    uint32_t undefined; /* flags that were not compared */
+    struct outcome soft, other;
+};
+
+/* Whether the program is valid and executors differ. */
+bool judge_fails(struct judge *j, const struct program *p);
+
+/* Drops what is not needed for the failure. Ends with a verdict on what is left. */
+void judge_shrink(struct judge *j, struct program *p);
+
+/* Prints the last verdict. */
+void judge_report(const struct judge *j, const struct program *p);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs: leaving out parts, printing.
+ */
+#include "tests/insn_blocks/program.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/bytes.h"
+
+enum { NOP_MAX = 9 };
+
+/* One NOP of up to NOP_MAX bytes. */
+static void put_nop(uint8_t *p, unsigned len)
+{
+    static const uint8_t nops[NOP_MAX][NOP_MAX] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+    };
+
+    memcpy(p, nops[len - 1], len);
+}
+
+void program_put_nops(uint8_t *p, unsigned len)
+{
+    while (len) {
+        unsigned n = MIN(len, NOP_MAX);
+
+        put_nop(p, n);
+        p += n;
+        len -= n;
+    }
+}
+
+void program_drop(struct program *p, unsigned item)
+{
+    program_put_nops(p->code + p->items[item].at, p->items[item].len);
+}
+
+/* ---- printing ---------------------------------------------------------------------------- */
+
+static void append(void *opaque, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    g_string_append_vprintf(opaque, fmt, args);
+    va_end(args);
+}
+
+/* As much as is NOPs, from `at` on. */
+static unsigned nops_at(const struct program *p, unsigned at, unsigned end)
+{
+    for (unsigned len = MIN(end - at, NOP_MAX); len; len--) {
+        uint8_t nop[NOP_MAX];
+
+        put_nop(nop, len);
+        if (!memcmp(p->code + at, nop, len)) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+static void print_skipped(unsigned *skipped)
+{
+    if (*skipped) {
+        printf("    (%u bytes of NOPs)\n", *skipped);
+    }
+    *skipped = 0;
+}
+
+static void print_item(const struct program *p, const struct item *item, unsigned *skipped)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(GStrv) lines = NULL;
+    unsigned at = item->at, end = item->at + item->len, nops;
+
+    while (at < end && (nops = nops_at(p, at, end))) {
+        *skipped += nops;
+        at += nops;
+    }
+    if (at == end) {
+        return;
+    }
+    print_skipped(skipped);
+    x86_disassemble(p->code + at, end - at, PROGRAM_CODE_AT + at, p->bits, append, text);
+    lines = g_strsplit(text->str, "\n", -1);
+    for (unsigned n = 0; lines[n] && *lines[n]; n++) {
+        printf("  %s\n", lines[n]);
+    }
+}
+
+void program_print(const struct program *p)
+{
+    static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    const struct machine_state *s = &p->state;
+    unsigned skipped = 0;
+
+    printf("%u-bit code, entered at %llx:\n", p->bits, (long long)s->rip);
+    for (unsigned n = 0; n < p->count; n++) {
+        print_item(p, &p->items[n], &skipped);
+    }
+    print_skipped(&skipped);
+    printf("  it starts with");
+    for (unsigned n = 0; n < (p->bits == 64 ? 16 : 8); n++) {
+        printf("%s%s %llx", n % 4 ? "  " : "\n    ", names[n], (long long)s->gpr[n]);
+    }
+    printf("\n    flags %llx  fcw %04x fsw %04x ftw %02x  mxcsr %05x\n", (long long)s->rflags,
+           load_le16(s->area + AREA_FCW), load_le16(s->area + AREA_FSW), s->area[AREA_FTW],
+           load_le32(s->area + AREA_MXCSR));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A random program: user code, the state it starts from, and the memory it sees.
+ *
+ * Memory is the same for all executors: PROGRAM_PAGES pages with their own rights from
+ * PROGRAM_DATA_AT, and code pages from PROGRAM_CODE_AT, full of INT3 where no code is. A program
+ * ends with an exception; INT3 behind its last instruction is the usual one.
+ */
+#ifndef TESTS_INSN_BLOCKS_PROGRAM_H
+#define TESTS_INSN_BLOCKS_PROGRAM_H
+
+#include "tests/insn_lib/generate.h"
+#include "tests/insn_lib/world.h"
+
+#define PROGRAM_CODE_AT 0x11000000ull
+#define PROGRAM_DATA_AT 0x21000000ull
+
+enum {
+    PROGRAM_CODE_BYTES = 0x4000,
+    PROGRAM_PAGES = 6, /* four to read and write, one absent, one to read */
+    PROGRAM_DATA_BYTES = PROGRAM_PAGES * 0x1000,
+    PROGRAM_STACK_TOP = 0x3c00, /* offset of the stack pointer at first */
+    PROGRAM_STACK_LOW = 0x3000, /* nothing else is aimed at from here on */
+    PROGRAM_COUNTERS = 0x2fc0,  /* of loops, a dword each; nothing else is aimed at them */
+    PROGRAM_ITEMS = 96,
+    PROGRAM_STEPS = 3000, /* longer ones are not run */
+};
+
+/* A piece of code that is there or, when a failing program is made smaller, is not. */
+struct item {
+    uint16_t at; /* offset in the code */
+    uint16_t len;
+};
+
+struct program {
+    unsigned bits; /* 64, 32 */
+    uint16_t entry;
+    unsigned count;
+    struct item items[PROGRAM_ITEMS];
+    bool writes_code; /* the code pages are writable */
+    uint8_t rights[PROGRAM_PAGES];
+    uint8_t code[PROGRAM_CODE_BYTES];
+    struct machine_state state;
+    uint8_t data[PROGRAM_DATA_BYTES];
+};
+
+/* What executing it led to. `state.vector` is -1 when it did not end. */
+struct outcome {
+    struct machine_state state;
+    uint8_t code[PROGRAM_CODE_BYTES];
+    uint8_t data[PROGRAM_DATA_BYTES];
+};
+
+/* Puts NOPs in place of an item. */
+/* Fills with NOPs, as few as possible. */
+void program_put_nops(uint8_t *p, unsigned len);
+
+void program_drop(struct program *p, unsigned item);
+
+/* Prints code (what is neither NOP nor INT3) and the registers it starts with. */
+void program_print(const struct program *p);
+
+static inline bool program_in_data(uint64_t addr)
+{
+    return addr - PROGRAM_DATA_AT < PROGRAM_DATA_BYTES;
+}
+
+static inline bool program_in_code(uint64_t addr)
+{
+    return addr - PROGRAM_CODE_AT < PROGRAM_CODE_BYTES;
+}
+
+#endif

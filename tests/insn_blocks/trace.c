@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stepping through a program with an eye on what is undefined.
+ */
+#include "tests/insn_blocks/trace.h"
+
+#include <string.h>
+
+#include "target/i386/x87.h"
+#include "tests/insn_blocks/effects.h"
+#include "tests/insn_lib/difference.h"
+#include "tests/insn_lib/guest.h"
+#include "tests/insn_lib/native.h"
+
+/* The instruction at RIP; false when there is none, which the step will find too. */
+static bool decode_next(const struct trace *t, struct x86_insn *ret)
+{
+    const struct x86_cpu *cpu = t->e->cpu;
+    uint64_t at = cpu->rip - PROGRAM_CODE_AT;
+
+    return x86_decode(cpu->decoder, guest_mode(t->e->bits), engine_code(t->e) + at,
+                      PROGRAM_CODE_BYTES - at, ret) == DECODE_OK;
+}
+
+/* Memory that only the host has, or that it reports differently, must not have been asked for. */
+static bool fault_is_comparable(const struct trace *t)
+{
+    struct machine_state s;
+
+    engine_state(t->e, &s);
+    return s.vector != EXC_PF || !native_owns(s.cr2 & ~0xfffull);
+}
+
+static enum trace_end step(struct trace *t)
+{
+    struct x86_cpu *cpu = t->e->cpu;
+    uint32_t undefined = t->undefined;
+    bool waiting;
+
+    if (!program_in_code(cpu->rip) || ++t->steps > PROGRAM_STEPS) {
+        return TRACE_INVALID;
+    }
+    t->ignored = 0;
+    if (decode_next(t, &t->last)) {
+        const struct x86_insn *i = &t->last;
+
+        if ((insn_flags_read(cpu, i) & undefined) || !insn_comparable(cpu, i)) {
+            return TRACE_INVALID;
+        }
+        undefined = insn_flags_undefined(cpu, i, undefined);
+        t->ignored = ignored_parts(insn_row(i)->op);
+        t->not_for_host |= insn_stores_pointers(i, t->pointers_known || !(cpu->fpu.sw & X87_ES));
+    }
+    waiting = cpu->fpu.sw & X87_ES;
+    x86_cpu_step(cpu);
+    if (!waiting && (cpu->fpu.sw & X87_ES)) {
+        /* without an operand in memory, processors show that of an earlier instruction */
+        t->pointers_known = t->last.is_mem && !insn_loads_masks(&t->last);
+    }
+    if (engine_in_handler(t->e)) {
+        return fault_is_comparable(t) ? TRACE_FAULT : TRACE_INVALID;
+    }
+    t->undefined = undefined;
+    if (cpu->eflags & (FLAG_TF | FLAG_AC)) {
+        return TRACE_INVALID;
+    }
+    return TRACE_REACHED;
+}
+
+enum trace_end trace_run(struct trace *t, uint64_t until)
+{
+    while (t->e->cpu->rip != until) {
+        enum trace_end end = step(t);
+
+        if (end != TRACE_REACHED) {
+            return end;
+        }
+    }
+    return TRACE_REACHED;
+}
+
+bool trace_program(struct trace *t, const struct program *p, struct outcome *ret)
+{
+    t->undefined = 0;
+    t->steps = 0;
+    t->pointers_known = true;
+    t->not_for_host = false;
+    engine_load(t->e, p);
+    if (trace_run(t, /* until= */ UINT64_MAX) != TRACE_FAULT) {
+        return false;
+    }
+    engine_take_outcome(t->e, ret);
+    return true;
+}

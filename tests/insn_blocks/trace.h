@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reference run of a program: the interpreter, step by step, with a check before each step that
+ * what follows is defined.
+ */
+#ifndef TESTS_INSN_BLOCKS_TRACE_H
+#define TESTS_INSN_BLOCKS_TRACE_H
+
+#include "tests/insn_blocks/engine.h"
+
+enum trace_end {
+    TRACE_REACHED, /* the address asked for */
+    TRACE_FAULT,   /* an exception was delivered */
+    TRACE_INVALID, /* something undefined, too many steps, or outside the code */
+};
+
+struct trace {
+    struct engine *e;   /* of engine_step */
+    uint32_t undefined; /* flags with no defined value now */
+    unsigned steps;
+    bool pointers_known;  /* the x87's, if an exception waits: it was no load that unmasked it */
+    bool not_for_host;    /* memory has x87 pointers that the host may know otherwise */
+    unsigned ignored;     /* enum part: differ from the host after the last instruction */
+    struct x86_insn last; /* instruction that was executed or tried */
+};
+
+/* Runs on until RIP is `until`, or the program ends. */
+enum trace_end trace_run(struct trace *t, uint64_t until);
+
+/* Loads and runs a whole program; false when it is not fit for comparison. */
+bool trace_program(struct trace *t, const struct program *p, struct outcome *ret);
+
+#endif
