@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The translator from guest x86 to host x86-64: shared by the files accel/tcg/jit*.c.
+ *
+ * Guest code is re-emitted as host code of the same instructions. Thirteen guest registers live in
+ * host registers, R9 to R11 in struct x86_cpu, which the GS base points to; R11 and RCX of the host
+ * are for addresses. The guest's status flags are the host's at every block boundary.
+ *
+ * Every memory operand is checked against the soft TLB inline. What fails the check, and every
+ * instruction without an emitter, is a "site": its registers are stored, the interpreter's function
+ * executes it, and the block goes on behind it. So each instruction has its slow twin, and faults
+ * are precise because the interpreter raises them.
+ *
+ * I1  A block is found by host address, RIP and mode of its first byte and holds for all vCPUs.
+ * I2  A block has two entries: `body`, jumped to from the same page, and `code`, which first checks
+ *     that its page is still mapped where it was translated for (x86_itlb.id).
+ * I3  Memory of dead blocks is reused only by a flush, when no vCPU is in translated code.
+ * I4  Code is written through one mapping and runs in another; no page is ever both.
+ */
+#ifndef VITRO_ACCEL_TCG_JIT_H
+#define VITRO_ACCEL_TCG_JIT_H
+
+#include "accel/tcg/jit_asm.h"
+#include "accel/tcg/tcg.h"
+
+#define JIT_BLOCK_INSNS 48         /* at most */
+#define JIT_BLOCK_ROOM  (32 * KiB) /* host code of one block is smaller than this */
+
+#define JIT_JUMP_BITS  11
+#define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
+
+/* Bits of a block's mode beside those of cpu->mode: what FPU instructions may be emitted. */
+#define JIT_MODE_SSE (1u << 24) /* no #UD, #NM; SIMD exceptions are masked */
+#define JIT_MODE_AVX (1u << 25)
+#define JIT_MODE_X87 (1u << 26) /* no #NM; exceptions are masked, none waits */
+
+/* Jump targets by RIP, for the mode in struct jit_cpu.jump_mode. */
+struct jit_jumps {
+    uint64_t neg[JIT_JUMP_SLOTS];  /* minus the target; 1: none */
+    uint64_t code[JIT_JUMP_SLOTS]; /* the block's checked entry */
+};
+
+/* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
+struct jit_cpu {
+    uint64_t self;     /* struct x86_cpu * */
+    uint64_t flags;    /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
+    uint64_t saved;    /* a value kept over a TLB check */
+    uint32_t vec_off;  /* 0: the guest's vector registers and MXCSR are in the host's */
+    uint32_t vec_want; /* the code that is returned to needs them there */
+    uint32_t fpu_off;  /* 0: the guest's x87 registers are in the host's FPU */
+    uint32_t host_mxcsr;
+    uint64_t slot_mask;     /* for pext: the TLB slot of an address */
+    uint64_t page_mask;     /* the page number */
+    uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
+    uint64_t jump_mask;
+    uint32_t mode; /* of the translated code that runs */
+    uint32_t jump_mode[TLB_SETS];
+    struct jit_jumps jumps[TLB_SETS];
+    uint64_t follows, slow, lookups; /* statistics */
+};
+
+struct jit_block;
+
+/* A jump out of a block to a known target. */
+struct jit_exit {
+    struct jit_block *from, *to; /* to: NULL while not linked */
+    struct jit_exit *next_in;    /* other exits linked to the same block */
+    uint8_t *patch;              /* the jump's displacement; NULL: never linked */
+    uint8_t *stub;
+    uint64_t target;
+};
+
+/* An instruction that may be, or always is, executed by the interpreter. */
+struct jit_site {
+    struct jit_block *block;
+    uint64_t next; /* RIP of the next instruction */
+    struct x86_insn insn;
+    uint32_t after; /* offset in the code cache where the block goes on; 0: look up cpu->rip */
+};
+
+struct jit_block {
+    const uint8_t *host; /* of the first guest byte */
+    uint64_t rip;
+    uint32_t mode;
+    uint16_t bytes; /* of guest code */
+    uint16_t count; /* instructions */
+    uint32_t page_id;
+    uint32_t code_bytes;
+    bool dead;                   /* atomic */
+    bool vec;                    /* uses vector registers */
+    uint8_t *code, *body;        /* writable mapping */
+    struct jit_block *next_hash; /* atomic */
+    struct jit_block *next_page;
+    struct jit_exit *incoming;
+};
+
+/* Blocks of a page of host memory. */
+struct jit_page {
+    const uint8_t *host;
+    struct ram_block *ram;
+    uint64_t offset; /* of the page in it */
+    uint64_t lines;  /* bit per 64 bytes with translated code */
+    struct jit_block *blocks;
+    GArray *names; /* struct jit_name */
+};
+
+/* A linear page under which a host page is executed. */
+struct jit_name {
+    uint64_t la;
+    uint32_t id;
+};
+
+/* Thunks, as addresses in the executable mapping. */
+struct jit_thunks {
+    uint8_t *enter;    /* void (const uint8_t *code) */
+    uint8_t *slow;     /* ECX: site */
+    uint8_t *follow;   /* ECX: exit */
+    uint8_t *dispatch; /* cpu->rip is set */
+    uint8_t *vec_load;
+};
+
+struct jit {
+    struct tcg *tcg;
+    int fd;
+    uint8_t *w;     /* writable mapping */
+    ptrdiff_t to_x; /* from it to the executable one */
+    size_t size, used, thunks_end;
+    struct jit_thunks thunk;
+    struct jit_block *blocks;
+    struct jit_exit *exits;
+    struct jit_site *sites;
+    unsigned block_count, exit_count, site_count, max; /* max: of each */
+    unsigned hash_bits;
+    struct jit_block **hash; /* atomic heads */
+    GHashTable *pages;       /* host page -> struct jit_page */
+    uint32_t next_id;
+    bool full;                                   /* a flush is due */
+    uint64_t flushes, invalidations, translated; /* statistics */
+};
+
+/* jit_cache.c; functions with _locked need tcg->code_lock. */
+struct jit *jit_new(struct tcg *t, size_t bytes, GError **error);
+void jit_free(struct jit *j);
+void jit_cpu_init(struct jit *j, struct x86_cpu *cpu);
+static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
+{
+    return x86_engine_area(cpu);
+}
+struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode);
+/* Makes the block at @la; NULL: none can be made there. @page is watched already. */
+struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
+                                  uint64_t la, uint32_t mode);
+/* Links @e to @b, when both live. */
+void jit_link_locked(struct jit_exit *e, struct jit_block *b);
+/* Bytes of a page were written. Returns whether code of it died. */
+bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len);
+/* Drops everything. No vCPU is in translated code. */
+void jit_flush_locked(struct jit *j);
+
+/* jit_run.c */
+/* Runs translated code from cpu->rip until something wants attention; false: the code there is
+ * nothing for the translator (mode, crossing pages, not RAM). May raise. */
+bool jit_run(struct tcg_cpu *tc);
+/* Host registers that hold guest state are stored in @cpu (vectors, x87). */
+void jit_sync(struct x86_cpu *cpu);
+/* Called by thunks; they return where to go on, NULL: leave. */
+const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
+const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);
+const uint8_t *jit_dispatch(struct x86_cpu *cpu);
+
+/* jit_thunk.c: emits the thunks at the start of the cache. */
+void jit_emit_thunks(struct jit *j);
+
+#endif

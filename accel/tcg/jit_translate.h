@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Translating one block: what the emitters of accel/tcg/jit_*.c share.
+ *
+ * Flags. At each instruction the guest's status flags are in the host's (tr->valid), or can be made
+ * again by executing a flag-only instruction on registers that have not changed (tr->recipe), or
+ * both. A TLB check comes in two forms: the ordinary one destroys flags and is used when there is
+ * a recipe; the other, longer one uses no flags (BMI2 and JRCXZ).
+ */
+#ifndef VITRO_ACCEL_TCG_JIT_TRANSLATE_H
+#define VITRO_ACCEL_TCG_JIT_TRANSLATE_H
+
+#include "accel/tcg/jit.h"
+#include "target/i386/exec.h"
+
+/* How to have the flags again. */
+enum jit_recipe_kind {
+    RECIPE_NONE,
+    RECIPE_CMP,   /* cmp a, b or imm */
+    RECIPE_TEST,  /* test a, b or imm */
+    RECIPE_LOGIC, /* the result is in a */
+    RECIPE_ADD,   /* a is the sum of something and b or imm */
+    RECIPE_SUB,
+};
+
+struct jit_recipe {
+    enum jit_recipe_kind kind;
+    uint8_t bytes;
+    uint8_t a, b; /* guest registers; b HOST_NONE: imm */
+    int32_t imm;
+};
+
+/* Code emitted behind the block: where a failed check or an exit goes. */
+struct jit_stub {
+    uint8_t *from[3]; /* jumps to it; NULL: fewer */
+    uint32_t id;      /* site or exit */
+    bool is_exit;
+    bool redo_flags;
+    struct jit_recipe recipe;
+};
+
+#define JIT_STUBS (2 * JIT_BLOCK_INSNS + 16)
+
+struct jit_tr {
+    struct host_buf b;
+    struct jit *jit;
+    struct x86_cpu *cpu;
+    struct jit_block *block;
+    uint32_t mode;
+    bool flat32; /* 32-bit code: addresses are cut to 32 bits */
+    struct x86_insn insn[JIT_BLOCK_INSNS];
+    bool live_out[JIT_BLOCK_INSNS]; /* flags are read later, or leave the block */
+    unsigned count, cur;
+    uint64_t next; /* RIP after the current instruction */
+    bool valid;
+    bool ended; /* the last instruction has left the block */
+    bool after_sti;
+    struct jit_recipe recipe;
+    struct jit_site *site; /* of the current instruction, or NULL */
+    struct jit_stub *site_stub;
+    struct jit_stub stubs[JIT_STUBS];
+    unsigned stub_count;
+};
+
+/* Host register of a guest one, or HOST_NONE for those in memory. */
+extern const uint8_t jit_host_reg[16];
+#define JIT_T0 HOST_R11
+#define JIT_T1 HOST_RCX
+
+/* Where guest register @r is: a host register or its place in struct x86_cpu. */
+static inline struct host_rm jit_gpr(unsigned r)
+{
+    return jit_host_reg[r] != HOST_NONE ? host_reg_rm(jit_host_reg[r])
+                                        : host_state(offsetof(struct x86_cpu, gpr) + 8 * r);
+}
+
+static inline bool jit_in_memory(unsigned r)
+{
+    return jit_host_reg[r] == HOST_NONE;
+}
+
+/* Moves between guest register @r and host register @h, 64 bits, without touching flags. */
+void jit_get(struct jit_tr *tr, unsigned h, unsigned r);
+void jit_put(struct jit_tr *tr, unsigned r, unsigned h);
+
+/* jit_mem.c */
+enum jit_mem_flags {
+    JIT_WRITE = 1 << 0,
+    JIT_ALIGN = 1 << 1,    /* #GP unless aligned to its size (16, 32) */
+    JIT_ALONE = 1 << 2,    /* the result is [T0]: T1 is free */
+    JIT_PLAIN_T0 = 1 << 3, /* the result does not use guest registers (they will change) */
+};
+/*
+ * Checks the access of @bytes to the current instruction's memory operand and returns where it is
+ * in host memory: a combination of T0, T1 and a guest register. Destroys T0 and T1.
+ */
+struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes, unsigned flags);
+/* The same for guest register @base + @disp in segment SS: stack operands. */
+struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes,
+                         unsigned flags);
+/* Whether jit_mem() can do the operand in this mode. */
+bool jit_mem_ok(const struct jit_tr *tr, const struct x86_insn *i);
+/* A scratch register that @rm does not use; may rewrite *@rm (uses no flags). */
+unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm);
+
+/* jit_translate.c */
+/* The current instruction's site; its stub is where failed checks jump to. */
+struct jit_stub *jit_site_stub(struct jit_tr *tr);
+/* The guest's flags are in the host's from here on. */
+void jit_need_flags(struct jit_tr *tr);
+/* The current instruction by the interpreter, always. */
+void jit_call(struct jit_tr *tr, bool leaves);
+/* Emits what makes the flags of @r again; uses T0. */
+void jit_emit_recipe(struct host_buf *b, const struct jit_recipe *r);
+/* A jump to @target, linked when there is a block. @cond: JCC's, or -1: always. */
+void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond);
+/* A jump to the address in T0. @commit is emitted between the look-up and the jump: where the
+ * instruction's effect is to be; it may use T1, not T0. A miss runs the instruction's site. */
+void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const struct x86_insn *i));
+
+/* What an emitter says of an instruction before it is asked to emit it. */
+struct jit_plan {
+    bool call;        /* no emitter: jit_call() */
+    bool reads_flags; /* or leaves some as they are */
+    bool writes_flags;
+    bool writes_all; /* ... all six, whatever they were */
+    bool memory;     /* has a checked memory operand */
+    bool vec;        /* needs the vector registers in the host's */
+    uint32_t writes; /* guest registers, by bits */
+    void (*emit)(struct jit_tr *tr, const struct x86_insn *i);
+};
+
+/* jit_int.c, jit_flow.c, jit_simd.c, jit_x87.c: each fills @plan and returns true if it has an
+ * emitter for @i in this mode. */
+bool jit_plan_int(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+
+/*
+ * jit_form.c: an instruction with ModRM, with the guest's registers put in place of its own. The
+ * operands come from the row; @access says what happens to each.
+ */
+enum jit_access {
+    JIT_R = 1,
+    JIT_W = 2,
+    JIT_RW = 3,
+};
+struct jit_form {
+    unsigned flags; /* enum host_op_flags: mandatory prefix, map, W, L */
+    uint8_t opcode;
+    bool vex;
+    bool fixed_rm;        /* rm is rm_fixed, not an operand */
+    int8_t reg, rm, vvvv; /* operand numbers; -1: none */
+    uint8_t digit;        /* ModRM.reg when reg is -1 */
+    uint8_t access[4];    /* enum jit_access by operand */
+    uint8_t imm_bytes;
+    uint64_t imm;
+    bool cl; /* a count in CL */
+};
+/* The usual form of @i: everything as in its row. */
+struct jit_form jit_form_of(const struct x86_insn *i, unsigned access0);
+void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit_form *f);
+
+/* Operand @n's place and size. */
+static inline unsigned jit_where(const struct x86_insn *i, unsigned n)
+{
+    return x86_operand_info[insn_row(i)->operands[n]].where;
+}
+
+#endif
