@@ -2,7 +2,7 @@
 /*
  * The cache of decoded blocks: finding, building, and dropping them when their code is written.
  */
-#include "accel/tcg/tcg.h"
+#include "accel/tcg/jit.h"
 #include "target/i386/step.h"
 #include "util/log.h"
 #include <inttypes.h>
@@ -146,6 +146,20 @@ static void page_stale_locked(struct tcg *t, const uint8_t *host)
     }
 }
 
+/* Translated code has died: whoever is in it looks again where to go on. */
+static void attention_others(struct tcg *t)
+{
+    const GThread *self = g_thread_self();
+
+    for (guint n = 0; n < t->cpus->len; n++) {
+        struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
+
+        if (__atomic_load_n(&tc->thread, __ATOMIC_ACQUIRE) != self) {
+            x86_attention(tc->cpu);
+        }
+    }
+}
+
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len)
 {
     struct tcg *t = opaque;
@@ -156,11 +170,22 @@ void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, ui
         uint64_t page = offset & PAGE_MASK, stop = MIN(end, page + PAGE_SIZE);
         const uint8_t *host = block->host + page;
         uint64_t *lines = g_hash_table_lookup(t->code_lines, host);
+        bool killed = false;
 
         if (lines && (*lines & line_bits((unsigned)(offset - page), (unsigned)(stop - page)))) {
             g_hash_table_remove(t->code_lines, host);
-            ram_block_set_dirty(block, DIRTY_CODE, page, PAGE_SIZE);
+            lines = NULL;
             page_stale_locked(t, host);
+        }
+        if (t->jit) {
+            killed = jit_written_locked(t->jit, host, (unsigned)(offset - page),
+                                        (unsigned)(stop - offset));
+        }
+        if (killed) {
+            attention_others(t);
+        }
+        if (!lines && !(t->jit && jit_page_used_locked(t->jit, host))) {
+            ram_block_set_dirty(block, DIRTY_CODE, page, PAGE_SIZE);
         }
         offset = stop;
     }
@@ -176,23 +201,32 @@ static void watch_block(struct tcg *t, struct ram_block *block)
     }
 }
 
-/* Notes that @len bytes of code at @page were decoded; false: the page cannot be watched. */
+/* Notes that @len bytes of code at @page were decoded. */
 static void note_code(struct tcg_cpu *tc, const struct phys_page *p, unsigned offset, unsigned len)
 {
     struct tcg *t = tc->tcg;
     uint64_t *lines;
-    bool alone = true, protect;
 
     g_mutex_lock(&t->code_lock);
-    watch_block(t, p->block);
-    alone = t->cpus->len == 1;
     lines = g_hash_table_lookup(t->code_lines, p->host);
-    protect = ram_page_dirty(p->block, DIRTY_CODE, p->offset);
     if (!lines) {
         lines = g_new0(uint64_t, 1);
         g_hash_table_insert(t->code_lines, p->host, lines);
     }
     *lines |= line_bits(offset, offset + len);
+    g_mutex_unlock(&t->code_lock);
+    tcg_watch_code(tc, p);
+}
+
+void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p)
+{
+    struct tcg *t = tc->tcg;
+    bool alone, protect;
+
+    g_mutex_lock(&t->code_lock);
+    watch_block(t, p->block);
+    alone = t->cpus->len == 1;
+    protect = ram_page_dirty(p->block, DIRTY_CODE, p->offset);
     if (protect) {
         ram_block_test_clear(p->block, DIRTY_CODE, p->offset, PAGE_SIZE);
     }
@@ -340,6 +374,16 @@ static const uint8_t *code_host(struct x86_cpu *cpu, uint64_t la, struct phys_pa
         *ret_page = *p;
     }
     return p->host ? p->host + (wk.gpa & ~PAGE_MASK) : NULL;
+}
+
+const uint8_t *tcg_code_host(struct x86_cpu *cpu, uint64_t la)
+{
+    return code_host(cpu, la, NULL);
+}
+
+bool tcg_code_page(struct x86_cpu *cpu, uint64_t la, struct phys_page *ret)
+{
+    return code_host(cpu, la, ret);
 }
 
 /* Makes the block for the code at @la. */

@@ -27,6 +27,7 @@
 #define JIT_BLOCK_ROOM  (32 * KiB) /* host code of one block is smaller than this */
 
 #define JIT_JUMP_BITS  11
+#define JIT_JUMP_SHIFT 3 /* low bits of the address that do not choose the slot */
 #define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
 
 /* Bits of a block's mode beside those of cpu->mode: what FPU instructions may be emitted. */
@@ -85,6 +86,7 @@ struct jit_block {
     uint16_t bytes; /* of guest code */
     uint16_t count; /* instructions */
     uint32_t page_id;
+    uint32_t first_exit; /* the one taken when the checked entry fails */
     uint32_t code_bytes;
     bool dead;                   /* atomic */
     bool vec;                    /* uses vector registers */
@@ -110,7 +112,7 @@ struct jit_name {
     uint32_t id;
 };
 
-/* Thunks, as addresses in the executable mapping. */
+/* Thunks, as addresses in the writable mapping. */
 struct jit_thunks {
     uint8_t *enter;    /* void (const uint8_t *code) */
     uint8_t *slow;     /* ECX: site */
@@ -119,8 +121,11 @@ struct jit_thunks {
     uint8_t *vec_load;
 };
 
+struct jit_tr;
+
 struct jit {
     struct tcg *tcg;
+    struct jit_tr *tr; /* the translation under way */
     int fd;
     uint8_t *w;     /* writable mapping */
     ptrdiff_t to_x; /* from it to the executable one */
@@ -129,7 +134,8 @@ struct jit {
     struct jit_block *blocks;
     struct jit_exit *exits;
     struct jit_site *sites;
-    unsigned block_count, exit_count, site_count, max; /* max: of each */
+    unsigned block_count, exit_count, site_count;
+    unsigned max_blocks, max_exits, max_sites;
     unsigned hash_bits;
     struct jit_block **hash; /* atomic heads */
     GHashTable *pages;       /* host page -> struct jit_page */
@@ -141,7 +147,12 @@ struct jit {
 /* jit_cache.c; functions with _locked need tcg->code_lock. */
 struct jit *jit_new(struct tcg *t, size_t bytes, GError **error);
 void jit_free(struct jit *j);
-void jit_cpu_init(struct jit *j, struct x86_cpu *cpu);
+void jit_cpu_init(struct x86_cpu *cpu);
+void jit_jumps_flush(struct x86_cpu *cpu);
+/* Indirect jumps of @cpu find @b, where it is now. */
+void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b);
+bool jit_has_room(const struct jit *j);
+bool jit_page_used_locked(struct jit *j, const uint8_t *host_page);
 static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 {
     return x86_engine_area(cpu);
@@ -157,12 +168,15 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
 /* Drops everything. No vCPU is in translated code. */
 void jit_flush_locked(struct jit *j);
 
+/* jit_translate.c: fills @blk and emits its code for what is at @offset of @page; false: nothing
+ * there can be translated. At most @max instructions. */
+bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
+                   const struct phys_page *page, unsigned offset, unsigned max);
+
 /* jit_run.c */
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is
  * nothing for the translator (mode, crossing pages, not RAM). May raise. */
 bool jit_run(struct tcg_cpu *tc);
-/* Host registers that hold guest state are stored in @cpu (vectors, x87). */
-void jit_sync(struct x86_cpu *cpu);
 /* Called by thunks; they return where to go on, NULL: leave. */
 const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);

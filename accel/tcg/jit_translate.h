@@ -32,10 +32,11 @@ struct jit_recipe {
 
 /* Code emitted behind the block: where a failed check or an exit goes. */
 struct jit_stub {
-    uint8_t *from[3]; /* jumps to it; NULL: fewer */
+    uint8_t *from[6]; /* jumps to it; NULL: fewer */
     uint32_t id;      /* site or exit */
     bool is_exit;
-    bool redo_flags;
+    bool redo_flags; /* by the recipe */
+    bool load_flags; /* from jit_cpu.saved, where jit_save_flags() has put them */
     struct jit_recipe recipe;
 };
 
@@ -106,8 +107,12 @@ unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm);
 /* jit_translate.c */
 /* The current instruction's site; its stub is where failed checks jump to. */
 struct jit_stub *jit_site_stub(struct jit_tr *tr);
+/* @at, the displacement of a jump, goes to @s. */
+void jit_stub_from(struct jit_stub *s, uint8_t *at);
 /* The guest's flags are in the host's from here on. */
 void jit_need_flags(struct jit_tr *tr);
+/* Keeps the flags in jit_cpu.saved. Destroys T1. */
+void jit_save_flags(struct jit_tr *tr);
 /* The current instruction by the interpreter, always. */
 void jit_call(struct jit_tr *tr, bool leaves);
 /* Emits what makes the flags of @r again; uses T0. */
@@ -156,7 +161,8 @@ struct jit_form {
     uint8_t access[4];    /* enum jit_access by operand */
     uint8_t imm_bytes;
     uint64_t imm;
-    bool cl; /* a count in CL */
+    bool cl;     /* a count in CL */
+    bool in_reg; /* rm, when a register, may not be replaced by memory */
 };
 /* The usual form of @i: everything as in its row. */
 struct jit_form jit_form_of(const struct x86_insn *i, unsigned access0);

@@ -6,18 +6,32 @@
  * run into each other and come back here when they find no successor, or for attention. A fault
  * unwinds to the loop with longjmp().
  */
-#include "accel/tcg/tcg.h"
+#include "accel/tcg/jit.h"
 #include "hw/core/machine.h"
 #include "target/i386/step.h"
 #include "target/i386/vcpu.h"
 #include "util/log.h"
 #include "util/rcu.h"
+#include <asm/prctl.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static struct tcg *tcg_of_vcpu(const struct vcpu *v)
 {
     return container_of(v->accel, struct tcg, accel);
+}
+
+/* MiB of translated code when the user does not say. */
+#define TB_SIZE 256
+
+/* What translated code takes for granted: x86-64-v3. */
+static bool host_fits(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("sse4.2");
 }
 
 static bool tcg_init(struct accel *a, struct machine *m, GError **error)
@@ -25,12 +39,15 @@ static bool tcg_init(struct accel *a, struct machine *m, GError **error)
     struct tcg *t = container_of(a, struct tcg, accel);
 
     (void)m;
-    (void)error;
     g_mutex_init(&t->lock);
     g_cond_init(&t->changed);
     g_mutex_init(&t->code_lock);
     t->code_lines = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     t->cpus = g_ptr_array_new();
+    if (t->use_jit && host_fits()) {
+        t->jit = jit_new(t, (t->tb_size ? t->tb_size : TB_SIZE) << 20, error);
+        return t->jit;
+    }
     return true;
 }
 
@@ -38,6 +55,7 @@ static void tcg_fini(struct accel *a)
 {
     struct tcg *t = container_of(a, struct tcg, accel);
 
+    jit_free(t->jit);
     g_hash_table_destroy(t->code_lines);
     g_ptr_array_free(t->cpus, TRUE);
     g_mutex_clear(&t->lock);
@@ -85,6 +103,11 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
     }
     tc->cpu->engine = tc;
     v->engine = tc;
+    if (tc->tcg->jit) {
+        jit_cpu_init(tc->cpu);
+        /* translated code finds the CPU's state by the GS base, which nothing else uses */
+        syscall(SYS_arch_prctl, ARCH_SET_GS, tc->cpu);
+    }
     tcg_attach(tc->tcg, tc);
     rcu_set_nudge(leave_section, tc->cpu);
     return true;
@@ -190,6 +213,9 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
                 break;
             }
         }
+        if (tc->tcg->jit && jit_run(tc)) {
+            continue;
+        }
         b = tcg_block_find(tc);
         if (log_on(LOG_EXEC) || log_on(LOG_CPU)) {
             log_block_entry(cpu);
@@ -244,10 +270,17 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
     g_mutex_unlock(&t->code_lock);
 }
 
+static const struct property tcg_props[] = {
+    PROP_BOOL(struct tcg, use_jit, "jit", true, "translate guest code (off: interpret it)"),
+    PROP_U64(struct tcg, tb_size, "tb-size", 0, "MiB of translated code to keep; 0: 256"),
+    {0},
+};
+
 static const struct accel_type tcg_type = {
     .name = "tcg",
     .description = "software CPU",
     .size = sizeof(struct tcg),
+    .props = tcg_props,
     .init = tcg_init,
     .fini = tcg_fini,
     .vcpu_init = tcg_vcpu_init,

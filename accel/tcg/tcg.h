@@ -76,6 +76,7 @@ struct tcg_cpu {
     struct tcg_block *hash[1 << HASH_BITS];
     GHashTable *pages; /* host page -> struct code_page */
     struct tcg_crossing crossings[64];
+    struct x86_insn slow_insn;     /* of translated code, by the interpreter */
     struct tcg_crossing *crossing; /* what tcg_block_find() found instead of a block */
     /* a block to be linked to the one found next */
     struct tcg_block *link_from;
@@ -104,6 +105,9 @@ struct tcg {
     GMutex code_lock;
     GHashTable *code_lines;
     GPtrArray *cpus; /* struct tcg_cpu; guarded by code_lock */
+    struct jit *jit; /* NULL: decoded blocks only */
+    bool use_jit;
+    uint64_t tb_size; /* MiB; 0: the default */
 };
 
 static inline struct tcg_cpu *tcg_of(struct x86_cpu *cpu)
@@ -129,6 +133,12 @@ struct tcg_block *tcg_block_find(struct tcg_cpu *tc);
 void tcg_blocks_flush(struct tcg_cpu *tc);
 /* Drops what tcg_code_written() on other threads has found stale. */
 void tcg_blocks_drop_stale(struct tcg_cpu *tc);
+/* Host address of the code at @la; NULL: it is not RAM. May raise the page fault. */
+const uint8_t *tcg_code_host(struct x86_cpu *cpu, uint64_t la);
+/* The same, of the page; false: not RAM. */
+bool tcg_code_page(struct x86_cpu *cpu, uint64_t la, struct phys_page *ret);
+/* From now on writes to the page call tcg_code_written(). Not with code_lock held. */
+void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p);
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
 
 /* crossing.c: the entry for @la if it still holds; executing it; executing and keeping a new one

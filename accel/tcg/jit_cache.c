@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code cache: memory, the table of blocks, links between them, and their end when the guest
+ * writes to its code.
+ *
+ * Look-ups take no lock: blocks are put into the table complete, and memory comes back only by a
+ * flush. All changes are made under tcg->code_lock.
+ */
+#include "accel/tcg/jit_translate.h"
+#include "util/log.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <xmmintrin.h>
+
+/* Host code per block, exit and site, to size their tables; less than is ever seen on average. */
+#define BYTES_PER_BLOCK 256
+#define BYTES_PER_EXIT  96
+#define BYTES_PER_SITE  64
+
+static void *reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static bool map_code(struct jit *j)
+{
+    uint8_t *x;
+
+    j->fd = memfd_create("vitro-code", MFD_CLOEXEC);
+    if (j->fd < 0 || ftruncate(j->fd, (off_t)j->size) < 0) {
+        return false;
+    }
+    j->w = mmap(NULL, j->size, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
+    if (j->w == MAP_FAILED) {
+        j->w = NULL;
+        return false;
+    }
+    x = mmap(NULL, j->size, PROT_READ | PROT_EXEC, MAP_SHARED, j->fd, 0);
+    if (x == MAP_FAILED) {
+        return false;
+    }
+    j->to_x = x - j->w;
+    return true;
+}
+
+static void free_page(gpointer data)
+{
+    struct jit_page *p = data;
+
+    ram_block_set_dirty(p->ram, DIRTY_CODE, p->offset, PAGE_SIZE);
+    g_array_free(p->names, TRUE);
+    g_free(p);
+}
+
+struct jit *jit_new(struct tcg *t, size_t bytes, GError **error)
+{
+    struct jit *j = g_new0(struct jit, 1);
+
+    j->tcg = t;
+    j->size = bytes;
+    j->fd = -1;
+    j->hash_bits = 16;
+    j->max_blocks = (unsigned)(bytes / BYTES_PER_BLOCK);
+    j->max_exits = (unsigned)(bytes / BYTES_PER_EXIT);
+    j->max_sites = (unsigned)(bytes / BYTES_PER_SITE);
+    j->tr = g_malloc0(sizeof(struct jit_tr));
+    j->pages = g_hash_table_new_full(NULL, NULL, NULL, free_page);
+    j->blocks = reserve(j->max_blocks * sizeof(struct jit_block));
+    j->exits = reserve(j->max_exits * sizeof(struct jit_exit));
+    j->sites = reserve(j->max_sites * sizeof(struct jit_site));
+    j->hash = reserve((sizeof(struct jit_block *)) << j->hash_bits);
+    if (!j->blocks || !j->exits || !j->sites || !j->hash || !map_code(j)) {
+        fail_errno(error, "cannot get memory for %zu MiB of translated code", bytes >> 20);
+        jit_free(j);
+        return NULL;
+    }
+    jit_emit_thunks(j);
+    return j;
+}
+
+static void release(void *p, size_t bytes)
+{
+    if (p) {
+        munmap(p, bytes);
+    }
+}
+
+void jit_free(struct jit *j)
+{
+    if (!j) {
+        return;
+    }
+    g_hash_table_destroy(j->pages);
+    release(j->blocks, j->max_blocks * sizeof(struct jit_block));
+    release(j->exits, j->max_exits * sizeof(struct jit_exit));
+    release(j->sites, j->max_sites * sizeof(struct jit_site));
+    release(j->hash, (sizeof(struct jit_block *)) << j->hash_bits);
+    if (j->to_x) {
+        munmap(j->w + j->to_x, j->size);
+    }
+    release(j->w, j->size);
+    if (j->fd >= 0) {
+        close(j->fd);
+    }
+    g_free(j->tr);
+    g_free(j);
+}
+
+static void empty_jumps(struct jit_jumps *t)
+{
+    for (uint64_t slot = 0; slot < JIT_JUMP_SLOTS; slot++) {
+        t->neg[slot] = -((slot ^ 1) << JIT_JUMP_SHIFT); /* a target that looks elsewhere */
+    }
+}
+
+void jit_cpu_init(struct x86_cpu *cpu)
+{
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+
+    G_STATIC_ASSERT(sizeof(struct jit_cpu) <= X86_ENGINE_BYTES);
+    jc->self = (uintptr_t)cpu;
+    jc->vec_off = jc->fpu_off = 1;
+    jc->host_mxcsr = _mm_getcsr();
+    jc->slot_mask = (uint64_t)(TLB_SLOTS - 1) << PAGE_BITS;
+    jc->page_mask = PAGE_MASK;
+    jc->align_mask[0] = PAGE_MASK | 15;
+    jc->align_mask[1] = PAGE_MASK | 31;
+    jc->jump_mask = (uint64_t)(JIT_JUMP_SLOTS - 1) << JIT_JUMP_SHIFT;
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        empty_jumps(&jc->jumps[set]);
+    }
+}
+
+void jit_jumps_flush(struct x86_cpu *cpu)
+{
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        empty_jumps(&jc->jumps[set]);
+    }
+}
+
+void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b)
+{
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+    unsigned set = b->mode >> MODE_SET_SHIFT & 3;
+    unsigned slot = (b->rip >> JIT_JUMP_SHIFT) & (JIT_JUMP_SLOTS - 1);
+
+    if (jc->jump_mode[set] != b->mode) {
+        jc->jump_mode[set] = b->mode;
+        empty_jumps(&jc->jumps[set]);
+    }
+    jc->jumps[set].neg[slot] = -b->rip;
+    jc->jumps[set].code[slot] = (uintptr_t)(b->code + j->to_x);
+}
+
+/* The table of blocks. */
+
+static struct jit_block **bucket(const struct jit *j, const uint8_t *host, uint64_t rip,
+                                 uint32_t mode)
+{
+    uint64_t h = ((uintptr_t)host ^ rip << 20 ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ULL;
+
+    return &j->hash[h >> (64 - j->hash_bits)];
+}
+
+struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode)
+{
+    struct jit_block *b = __atomic_load_n(bucket(j, host, rip, mode), __ATOMIC_ACQUIRE);
+
+    while (b && (b->host != host || b->rip != rip || b->mode != mode)) {
+        b = __atomic_load_n(&b->next_hash, __ATOMIC_ACQUIRE);
+    }
+    return b;
+}
+
+static uint64_t line_bits(unsigned from, unsigned to)
+{
+    return (~0ULL << from / 64) & (~0ULL >> (63 - (to - 1) / 64));
+}
+
+static struct jit_page *page_of_locked(struct jit *j, const struct phys_page *p)
+{
+    struct jit_page *page = g_hash_table_lookup(j->pages, p->host);
+
+    if (!page) {
+        page = g_new0(struct jit_page, 1);
+        page->host = p->host;
+        page->ram = p->block;
+        page->offset = p->offset;
+        page->names = g_array_new(FALSE, FALSE, sizeof(struct jit_name));
+        g_hash_table_insert(j->pages, p->host, page);
+    }
+    return page;
+}
+
+/* The name of @page under linear page @la. */
+static uint32_t name_locked(struct jit *j, struct jit_page *page, uint64_t la)
+{
+    struct jit_name name = {.la = la & PAGE_MASK};
+
+    for (guint n = 0; n < page->names->len; n++) {
+        const struct jit_name *at = &g_array_index(page->names, struct jit_name, n);
+
+        if (at->la == name.la) {
+            return at->id;
+        }
+    }
+    name.id = ++j->next_id & 0x7fffffff;
+    g_array_append_val(page->names, name);
+    return name.id;
+}
+
+bool jit_has_room(const struct jit *j)
+{
+    return j->used + JIT_BLOCK_ROOM <= j->size && j->block_count < j->max_blocks &&
+           j->exit_count + JIT_STUBS <= j->max_exits &&
+           j->site_count + JIT_BLOCK_INSNS <= j->max_sites;
+}
+
+struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
+                                  uint64_t la, uint32_t mode)
+{
+    unsigned offset = la & ~PAGE_MASK;
+    struct jit_block *b = &j->blocks[j->block_count];
+    struct jit_page *p = page_of_locked(j, page);
+
+    *b = (struct jit_block){.host = page->host + offset, .rip = la, .mode = mode};
+    b->page_id = name_locked(j, p, la);
+    if (!jit_translate(j, cpu, b, page, offset, JIT_BLOCK_INSNS)) {
+        return NULL;
+    }
+    j->block_count++;
+    j->translated++;
+    p->lines |= line_bits(offset, offset + b->bytes);
+    b->next_page = p->blocks;
+    p->blocks = b;
+    b->next_hash = *bucket(j, b->host, b->rip, b->mode);
+    __atomic_store_n(bucket(j, b->host, b->rip, b->mode), b, __ATOMIC_RELEASE);
+    return b;
+}
+
+void jit_link_locked(struct jit_exit *e, struct jit_block *b)
+{
+    bool near = !((e->from->rip ^ b->rip) & PAGE_MASK) &&
+                !(((uintptr_t)e->from->host ^ (uintptr_t)b->host) & PAGE_MASK);
+
+    if (e->to || b->dead || e->from->dead) {
+        return;
+    }
+    e->to = b;
+    e->next_in = b->incoming;
+    b->incoming = e;
+    host_link(e->patch, near ? b->body : b->code);
+}
+
+/* Nobody enters @b any more; who is in it leaves at the next look at its requests. */
+static void kill_locked(struct jit *j, struct jit_block *b)
+{
+    struct jit_block **at = bucket(j, b->host, b->rip, b->mode);
+    struct host_buf stub = {.p = b->code + 8};
+    uint64_t jump;
+
+    while (*at && *at != b) {
+        at = &(*at)->next_hash;
+    }
+    if (*at) {
+        __atomic_store_n(at, b->next_hash, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
+    /* the first 8 bytes are one instruction and aligned: replaced at once by a jump to the
+     * entry's own way out, which begins behind the comparison and JRCXZ */
+    stub.p = j->exits[b->first_exit].stub;
+    jump = 0xe9 | (uint64_t)(uint32_t)(int32_t)(stub.p - (b->code + 5)) << 8;
+    __atomic_store_n((uint64_t *)(void *)b->code, jump | 0x909090ULL << 40, __ATOMIC_RELEASE);
+    for (struct jit_exit *e = b->incoming; e; e = e->next_in) {
+        host_link(e->patch, e->stub);
+        e->to = NULL;
+    }
+    b->incoming = NULL;
+    j->invalidations++;
+}
+
+bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len)
+{
+    struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
+    struct jit_block **at;
+    uint64_t lines = 0;
+    bool killed = false;
+
+    if (!p) {
+        return false;
+    }
+    if (!(p->lines & line_bits(offset, offset + len))) {
+        return false;
+    }
+    at = &p->blocks;
+    while (*at) {
+        struct jit_block *b = *at;
+        unsigned start = (uintptr_t)b->host & ~PAGE_MASK;
+
+        if (start < offset + len && offset < start + b->bytes) {
+            *at = b->next_page;
+            kill_locked(j, b);
+            killed = true;
+        } else {
+            lines |= line_bits(start, start + b->bytes);
+            at = &b->next_page;
+        }
+    }
+    p->lines = lines;
+    return killed;
+}
+
+bool jit_page_used_locked(struct jit *j, const uint8_t *host_page)
+{
+    struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
+
+    return p && p->blocks;
+}
+
+void jit_flush_locked(struct jit *j)
+{
+    memset(j->hash, 0, sizeof(*j->hash) << j->hash_bits);
+    g_hash_table_remove_all(j->pages);
+    j->used = j->thunks_end;
+    j->block_count = j->exit_count = j->site_count = 0;
+    j->flushes++;
+}

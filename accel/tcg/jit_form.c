@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Instructions with ModRM, emitted as themselves with the guest's registers put in place.
+ *
+ * Guest registers that live in memory are used as memory operands where an instruction has room for
+ * one, else by way of a scratch register. AH, CH, DH and BH, which have no name beside a REX
+ * prefix, are rotated into the low byte for the time of the instruction (RORX leaves flags).
+ */
+#include "accel/tcg/jit_translate.h"
+
+struct jit_form jit_form_of(const struct x86_insn *i, unsigned access0)
+{
+    static const unsigned maps[] = {
+        [MAP_LEG] = 0, [MAP_X0F] = HOP_0F, [MAP_X38] = HOP_0F38, [MAP_X3A] = HOP_0F3A};
+    const struct x86_row *row = insn_row(i);
+    struct jit_form f = {.opcode = i->opcode,
+                         .vex = insn_is_vex(i),
+                         .reg = -1,
+                         .rm = -1,
+                         .vvvv = -1,
+                         .digit = (i->modrm >> 3) & 7,
+                         .access = {(uint8_t)access0, JIT_R, JIT_R, JIT_R}};
+
+    f.flags = maps[row->map];
+    f.flags |= row->pfx == PFX_P66   ? HOP_66
+               : row->pfx == PFX_PF3 ? HOP_F3
+               : row->pfx == PFX_PF2 ? HOP_F2
+                                     : 0;
+    f.flags |= i->prefixes & PREFIX_L ? HOP_L : 0;
+    f.flags |= (i->prefixes & PREFIX_LOCK) && i->is_mem && row->op != OP_XCHG ? HOP_LOCK : 0;
+    for (int8_t n = 0; n < 4 && row->operands[n]; n++) {
+        switch (jit_where(i, n)) {
+        case WHERE_REG:
+            f.reg = n;
+            break;
+        case WHERE_RM:
+        case WHERE_RMREG:
+        case WHERE_MEM:
+        case WHERE_OPREG:
+            f.rm = n;
+            break;
+        case WHERE_VVVV:
+            f.vvvv = n;
+            break;
+        case WHERE_COUNT:
+            f.cl = true;
+            break;
+        case WHERE_IMM:
+            f.imm = i->imm;
+            f.imm_bytes = x86_operand_info[row->operands[n]].size == SIZE_BS ||
+                                  x86_operand_info[row->operands[n]].size == SIZE_1
+                              ? 1
+                              : MIN(i->width, 4);
+            f.imm_bytes = x86_operand_info[row->operands[n]].size == SIZE_ONE ? 0 : f.imm_bytes;
+            break;
+        default:
+            break;
+        }
+    }
+    return f;
+}
+
+/* An operand that is a general register. */
+struct gpr_use {
+    bool used;
+    bool high; /* AH and so on */
+    uint8_t r; /* guest register */
+    uint8_t bytes;
+    uint8_t access;
+    uint8_t host; /* where it is for the instruction */
+    bool rotated, copied;
+};
+
+static struct gpr_use gpr_use(const struct jit_form *f, const struct x86_insn *i, int n)
+{
+    struct gpr_use u = {.host = HOST_NONE};
+    unsigned r;
+
+    if (n < 0) {
+        return u;
+    }
+    switch (jit_where(i, (unsigned)n)) {
+    case WHERE_REG:
+        r = i->reg;
+        break;
+    case WHERE_VVVV:
+        r = i->vvvv;
+        break;
+    case WHERE_ACC:
+        r = X86_RAX;
+        break;
+    default:
+        r = i->rm;
+        break;
+    }
+    u.used = true;
+    u.bytes = (uint8_t)operand_size(i, (unsigned)n);
+    u.access = f->access[n];
+    if (u.bytes == 1 && jit_where(i, (unsigned)n) != WHERE_ACC) {
+        u.high = r & 7;
+        r >>= 3;
+    }
+    u.r = (uint8_t)r;
+    u.host = jit_host_reg[r];
+    return u;
+}
+
+/* Puts the operand into scratch register @s for the instruction. */
+static void to_scratch(struct jit_tr *tr, struct gpr_use *u, unsigned s)
+{
+    if (u->high) {
+        host_rorx(&tr->b, s, u->host, 8);
+    } else if ((u->access & JIT_R) || u->bytes < 4) {
+        jit_get(tr, s, u->r);
+    }
+    u->copied = true;
+    u->host = (uint8_t)s;
+}
+
+static void rotate_high(struct jit_tr *tr, struct gpr_use *u)
+{
+    if (u->high && !u->copied) {
+        host_rorx(&tr->b, u->host, u->host, 8);
+        u->rotated = true;
+    }
+}
+
+/* After the instruction. */
+static void put_back(struct jit_tr *tr, const struct gpr_use *u)
+{
+    if (u->rotated) {
+        host_rorx(&tr->b, u->host, u->host, 56);
+    } else if (u->copied && (u->access & JIT_W)) {
+        jit_put(tr, u->r, u->host);
+    }
+}
+
+static bool needs_scratch(const struct gpr_use *u)
+{
+    return u->used && (u->host == HOST_NONE || (u->high && !(u->access & JIT_W)));
+}
+
+void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit_form *f)
+{
+    struct gpr_use reg = gpr_use(f, i, f->reg), vvvv = gpr_use(f, i, f->vvvv), rm_use = {0};
+    bool mem = f->rm >= 0 && i->is_mem && jit_where(i, (unsigned)f->rm) != WHERE_OPREG;
+    unsigned flags = f->flags, s;
+    struct host_rm rm;
+
+    if (mem) {
+        rm = jit_mem(tr, i, operand_size(i, (unsigned)f->rm),
+                     (f->access[f->rm] & JIT_W ? JIT_WRITE : 0) | (f->cl ? JIT_ALONE : 0) |
+                         (reg.high ? JIT_PLAIN_T0 : 0));
+    } else {
+        rm_use = gpr_use(f, i, f->rm);
+        rm = jit_gpr(rm_use.r);
+        if (rm_use.high && !(rm_use.access & JIT_W)) {
+            to_scratch(tr, &rm_use, JIT_T0);
+        } else if (rm.mem && (f->in_reg || (reg.used && reg.r == rm_use.r))) {
+            to_scratch(tr, &rm_use, JIT_T0);
+        } else if (rm_use.high && reg.used && reg.r == rm_use.r && !reg.high) {
+            to_scratch(tr, &reg, JIT_T0); /* its low byte moves away when the high one is rotated */
+        }
+        if (rm_use.copied) {
+            rm = host_reg_rm(JIT_T0);
+        }
+    }
+    if (needs_scratch(&reg) && !reg.copied) {
+        s = mem ? jit_spare(tr, &rm) : rm_use.copied ? JIT_T1 : JIT_T0;
+        to_scratch(tr, &reg, s);
+        if (needs_scratch(&vvvv)) { /* one is only read and the other only written */
+            jit_get(tr, s, vvvv.access & JIT_R ? vvvv.r : reg.r);
+            vvvv.copied = true;
+            vvvv.host = (uint8_t)s;
+        }
+    } else if (needs_scratch(&vvvv)) {
+        s = mem ? jit_spare(tr, &rm) : rm_use.copied ? JIT_T1 : JIT_T0;
+        to_scratch(tr, &vvvv, s);
+    } else if (!mem && reg.used && reg.high && !rm_use.copied && rm_use.r == reg.r &&
+               !rm_use.high && !rm.mem) {
+        to_scratch(tr, &rm_use, JIT_T0); /* the mirror image: reg is AH and rotated, rm is AL */
+        rm = host_reg_rm(JIT_T0);
+    }
+    rotate_high(tr, &reg);
+    if (!mem && !(reg.rotated && reg.r == rm_use.r)) {
+        rotate_high(tr, &rm_use);
+    }
+    if (f->cl) {
+        host_load(&tr->b, JIT_T1, jit_gpr(X86_RCX), 4);
+    }
+    if ((reg.used && reg.bytes == 1) || (!mem && f->rm >= 0 && rm_use.bytes == 1)) {
+        flags |= HOP_BYTE;
+    }
+    if (f->vex) {
+        host_vex(&tr->b, flags, f->opcode, reg.used ? reg.host : f->digit,
+                 vvvv.used ? vvvv.host : 0, &rm);
+    } else {
+        host_op(&tr->b, flags, f->opcode, reg.used ? reg.host : f->digit, &rm);
+    }
+    host_imm(&tr->b, f->imm, f->imm_bytes);
+    put_back(tr, &reg);
+    put_back(tr, &vvvv);
+    if (!mem) {
+        put_back(tr, &rm_use);
+        if (rm.mem && (rm_use.access & JIT_W) && rm_use.bytes == 4) {
+            struct host_rm upper = jit_gpr(rm_use.r); /* 32-bit results clear the upper half */
+
+            upper.disp += 4;
+            host_op(&tr->b, 0, 0xc7, 0, &upper);
+            host_u32(&tr->b, 0);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory operands: the inline check against the soft TLB.
+ *
+ * The ordinary check, for a linear address in a register (T0, or a guest's base register):
+ *
+ *     pext  T1, la, gs:[slot_mask]       the TLB slot
+ *     mov   T0, gs:[neg + T1 * 8]        minus the page's address
+ *     add   T0, la                       offset in the page, if it is that page
+ *     cmp   T0, 4096 - size
+ *     ja    slow
+ *     mov   T1, gs:[addend + T1 * 8]
+ *
+ * The other one, which keeps flags, adds with LEA and looks at the page number with PEXT and JRCXZ.
+ * It tests the last byte: the first one cannot lie in the page before, which has another slot.
+ */
+#include "accel/tcg/jit_translate.h"
+
+/* A linear address. */
+struct address {
+    bool constant;
+    uint64_t la;
+    uint8_t reg;  /* host register, when not constant */
+    int32_t disp; /* to be added to it */
+};
+
+static size_t tlb_at(const struct jit_tr *tr, size_t member)
+{
+    return X86_TLB_OFFSET + offsetof(struct x86_tlb, d[0]) +
+           (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_dtlb) + member;
+}
+
+static struct host_rm own_state(size_t member)
+{
+    return host_state(X86_ENGINE_OFFSET + member);
+}
+
+bool jit_mem_ok(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    if (!tr->flat32) {
+        return i->asize >= 4;
+    }
+    return i->asize == 4 && i->seg < X86_FS && i->seg != X86_CS;
+}
+
+/* Whether the operand's address needs no registers. */
+static bool is_constant(const struct jit_tr *tr, const struct x86_insn *i, uint64_t *ret_la)
+{
+    bool moffs = jit_where(i, 0) == WHERE_MOFFS || jit_where(i, 1) == WHERE_MOFFS;
+
+    if (i->index != X86_ZERO || (i->base != X86_RIP && i->base != X86_ZERO) || i->seg >= X86_FS) {
+        return false;
+    }
+    *ret_la = moffs ? i->imm : (i->base == X86_RIP ? tr->next : 0) + (uint64_t)(int64_t)i->disp;
+    if (i->asize == 4) {
+        *ret_la = (uint32_t)*ret_la;
+    }
+    return true;
+}
+
+/* Computes the operand's address; without flags. */
+static struct address address_of(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct host_buf *b = &tr->b;
+    struct address a = {.reg = JIT_T0};
+    unsigned base = HOST_NONE, index = HOST_NONE;
+    bool moffs = jit_where(i, 0) == WHERE_MOFFS || jit_where(i, 1) == WHERE_MOFFS;
+    int32_t disp = i->disp;
+
+    if (is_constant(tr, i, &a.la)) {
+        a.constant = true;
+        return a;
+    }
+    if (i->asize == 8 && i->index == X86_ZERO && i->seg < X86_FS && !jit_in_memory(i->base)) {
+        a.reg = jit_host_reg[i->base];
+        a.disp = disp;
+        return a;
+    }
+    if (moffs || i->base == X86_RIP) {
+        host_mov_imm(b, JIT_T0, moffs ? i->imm : tr->next + (uint64_t)(int64_t)disp);
+        base = JIT_T0;
+        disp = 0;
+    } else if (i->base != X86_ZERO) {
+        base = jit_host_reg[i->base];
+        if (base == HOST_NONE) {
+            base = JIT_T0;
+            jit_get(tr, base, i->base);
+        }
+    }
+    if (i->index != X86_ZERO) {
+        index = jit_host_reg[i->index];
+        if (index == HOST_NONE) {
+            index = JIT_T1;
+            jit_get(tr, index, i->index);
+        }
+    }
+    host_lea(b, JIT_T0, host_mem_sib(base, index, i->scale, disp), i->asize);
+    if (i->seg >= X86_FS) {
+        host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, seg_base) + 8 * i->seg), 8);
+        host_lea(b, JIT_T0, host_mem_sib(JIT_T0, JIT_T1, 0, 0), 8);
+    }
+    return a;
+}
+
+static struct host_rm check_constant(struct jit_tr *tr, const struct address *a, unsigned bytes,
+                                     unsigned flags)
+{
+    struct host_buf *b = &tr->b;
+    struct jit_stub *s = jit_site_stub(tr);
+    size_t neg = tlb_at(tr, flags & JIT_WRITE ? offsetof(struct x86_dtlb, wneg)
+                                              : offsetof(struct x86_dtlb, rneg));
+    size_t slot = tlb_slot(a->la) * sizeof(uint64_t);
+    uint64_t page = a->la & PAGE_MASK;
+    unsigned offset = (unsigned)(a->la & ~PAGE_MASK);
+
+    if (offset + bytes > PAGE_SIZE || ((flags & JIT_ALIGN) && offset % bytes)) {
+        jit_stub_from(s, host_jmp(b));
+    }
+    host_load(b, JIT_T1, host_state(neg + slot), 8);
+    if ((int64_t)page == (int32_t)page) {
+        host_lea(b, JIT_T1, host_mem(JIT_T1, (int32_t)page), 8);
+    } else {
+        host_mov_imm(b, JIT_T0, page);
+        host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
+    }
+    host_jrcxz(b, 5);
+    jit_stub_from(s, host_jmp(b));
+    host_load(b, JIT_T1, host_state(tlb_at(tr, offsetof(struct x86_dtlb, hpage)) + slot), 8);
+    return host_mem(JIT_T1, (int32_t)offset);
+}
+
+static void check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, unsigned flags,
+                                size_t neg)
+{
+    struct host_buf *b = &tr->b;
+    struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
+    bool align = flags & JIT_ALIGN;
+
+    host_pext(b, JIT_T1, la, slot_mask);
+    host_load(b, JIT_T1, host_state_index(JIT_T1, neg), 8);
+    host_lea(b, JIT_T1, host_mem_sib(JIT_T1, la, 0, align ? 0 : (int32_t)bytes - 1), 8);
+    host_pext(b, JIT_T1, JIT_T1,
+              own_state(align ? offsetof(struct jit_cpu, align_mask) + (bytes == 32 ? 8 : 0)
+                              : offsetof(struct jit_cpu, page_mask)));
+    host_jrcxz(b, 5);
+    jit_stub_from(jit_site_stub(tr), host_jmp(b));
+    host_pext(b, JIT_T1, la, slot_mask);
+}
+
+static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned bytes,
+                            unsigned flags)
+{
+    struct host_buf *b = &tr->b;
+    size_t neg = tlb_at(tr, flags & JIT_WRITE ? offsetof(struct x86_dtlb, wneg)
+                                              : offsetof(struct x86_dtlb, rneg));
+    struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
+    bool by_guest = a->reg != JIT_T0; /* the address remains in a guest's register */
+    unsigned la = a->reg;
+    struct jit_stub *s = jit_site_stub(tr);
+
+    if (a->disp) {
+        la = JIT_T0;
+        host_lea(b, la, host_mem(a->reg, a->disp), 8);
+    }
+    if (!tr->recipe.kind) {
+        check_keeping_flags(tr, la, bytes, flags, neg);
+        host_load(b, JIT_T1,
+                  host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))), 8);
+    } else {
+        s->redo_flags = true;
+        s->recipe = tr->recipe;
+        host_pext(b, JIT_T1, la, slot_mask);
+        if (la == JIT_T0) {
+            host_alu(b, HALU_ADD, JIT_T0, host_state_index(JIT_T1, neg), 8);
+        } else {
+            host_load(b, JIT_T0, host_state_index(JIT_T1, neg), 8);
+            host_alu(b, HALU_ADD, JIT_T0, host_reg_rm(la), 8);
+        }
+        if (flags & JIT_ALIGN) {
+            struct host_rm t0 = host_reg_rm(JIT_T0);
+
+            host_op(b, HOP_W, 0xf7, 0, &t0); /* test */
+            host_u32(b, (uint32_t)-PAGE_SIZE | (bytes - 1));
+            jit_stub_from(s, host_jcc(b, 5));
+        } else {
+            host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T0), (int32_t)(PAGE_SIZE - bytes), 8);
+            jit_stub_from(s, host_jcc(b, 7));
+        }
+        host_load(b, JIT_T1,
+                  host_state_index(JIT_T1, tlb_at(tr, by_guest ? offsetof(struct x86_dtlb, addend)
+                                                               : offsetof(struct x86_dtlb, hpage))),
+                  8);
+        tr->valid = false;
+    }
+    return host_mem_sib(a->reg, JIT_T1, 0, a->disp);
+}
+
+static struct host_rm finish(struct jit_tr *tr, struct host_rm rm, unsigned flags)
+{
+    bool by_guest = rm.base != JIT_T0 && rm.base != JIT_T1;
+
+    if (((flags & JIT_ALONE) && (rm.base == JIT_T1 || rm.index == JIT_T1)) ||
+        ((flags & JIT_PLAIN_T0) && by_guest)) {
+        host_lea(&tr->b, JIT_T0, rm, 8);
+        return host_mem(JIT_T0, 0);
+    }
+    return rm;
+}
+
+struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes, unsigned flags)
+{
+    struct address a = address_of(tr, i);
+
+    return finish(
+        tr, a.constant ? check_constant(tr, &a, bytes, flags) : check(tr, &a, bytes, flags), flags);
+}
+
+struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes,
+                         unsigned flags)
+{
+    struct address a = {.reg = jit_host_reg[base], .disp = disp};
+
+    if (tr->flat32) {
+        host_lea(&tr->b, JIT_T0, host_mem(a.reg, disp), 4);
+        a = (struct address){.reg = JIT_T0};
+    }
+    return finish(tr, check(tr, &a, bytes, flags), flags);
+}
+
+unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm)
+{
+    if (!rm->mem || rm->gs || (rm->base != JIT_T0 && rm->index != JIT_T0)) {
+        return JIT_T0;
+    }
+    if (rm->base == JIT_T1 || rm->index == JIT_T1) {
+        host_lea(&tr->b, JIT_T0, *rm, 8);
+        *rm = host_mem(JIT_T0, 0);
+    }
+    return JIT_T1;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running translated code: entering it, and what it calls: instructions for the interpreter, jumps
+ * that are not linked yet, look-ups.
+ */
+#include "accel/tcg/jit.h"
+#include "target/i386/flags.h"
+#include "target/i386/mem.h"
+#include "target/i386/step.h"
+#include "util/log.h"
+
+/* The flags in struct jit_cpu's form. */
+static void flags_to_host(struct x86_cpu *cpu)
+{
+    uint32_t f = flags_status(cpu);
+
+    jit_cpu_of(cpu)->flags = (f & 0xff) << 8 | (f & FLAG_OF ? 1 : 0);
+}
+
+static void flags_from_host(struct x86_cpu *cpu)
+{
+    uint32_t f = (uint32_t)jit_cpu_of(cpu)->flags;
+
+    flags_set_status(cpu, (f >> 8 & 0xd5) | (f & 1 ? FLAG_OF : 0));
+}
+
+/* The mode of translated code for the CPU's state; 0: there is none for such code. */
+static uint32_t jit_mode(const struct x86_cpu *cpu)
+{
+    uint32_t mode = cpu->mode & (BLOCK_MODE | MODE_SET);
+    bool sse = !(cpu->cr0 & (CR0_TS | CR0_EM)) && (cpu->cr4 & CR4_OSFXSR) &&
+               (cpu->mxcsr & 0x1f80) == 0x1f80;
+
+    if (!(mode & MODE_CODE64) && (mode & (MODE_FLAT | MODE_CODE32 | MODE_PE | MODE_VM86)) !=
+                                     (MODE_FLAT | MODE_CODE32 | MODE_PE)) {
+        return 0;
+    }
+    if (sse) {
+        mode |= JIT_MODE_SSE;
+        if ((cpu->cr4 & CR4_OSXSAVE) &&
+            (cpu->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX)) {
+            mode |= JIT_MODE_AVX;
+        }
+    }
+    return mode;
+}
+
+static void flush(struct tcg_cpu *tc)
+{
+    struct tcg *t = tc->tcg;
+
+    if (tc->cpu->exclusive) {
+        tc->cpu->exclusive(tc->cpu, /* enter= */ true);
+    }
+    g_mutex_lock(&t->code_lock);
+    if (!jit_has_room(t->jit)) { /* nobody else has done it meanwhile */
+        jit_flush_locked(t->jit);
+    }
+    for (guint n = 0; n < t->cpus->len; n++) {
+        jit_jumps_flush(((struct tcg_cpu *)g_ptr_array_index(t->cpus, n))->cpu);
+    }
+    g_mutex_unlock(&t->code_lock);
+    if (tc->cpu->exclusive) {
+        tc->cpu->exclusive(tc->cpu, /* enter= */ false);
+    }
+}
+
+static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode)
+{
+    struct x86_cpu *cpu = tc->cpu;
+    struct tcg *t = tc->tcg;
+    struct jit_block *b = NULL;
+    struct phys_page p;
+
+    if (!tcg_code_page(cpu, la, &p)) {
+        return NULL;
+    }
+    if (!jit_has_room(t->jit)) {
+        flush(tc);
+    }
+    for (bool done = false; !done;) {
+        /* watched before it is read: a write from now on is noticed */
+        tcg_watch_code(tc, &p);
+        g_mutex_lock(&t->code_lock);
+        if (!ram_page_dirty(p.block, DIRTY_CODE, p.offset)) {
+            b = jit_lookup(t->jit, p.host + (la & ~PAGE_MASK), la, mode);
+            if (!b && jit_has_room(t->jit)) {
+                b = jit_make_locked(t->jit, cpu, &p, la, mode);
+            }
+            done = true;
+        }
+        g_mutex_unlock(&t->code_lock);
+    }
+    return b;
+}
+
+/* The block at cpu->rip, or NULL. May raise. */
+static struct jit_block *find(struct tcg_cpu *tc)
+{
+    struct x86_cpu *cpu = tc->cpu;
+    uint32_t mode = jit_mode(cpu);
+    struct jit_block *b;
+    const uint8_t *host;
+    struct x86_itlb *itlb;
+    uint64_t la;
+
+    if (!mode || (cpu->mode & MODE_SLOW) || cpu->interrupt_shadow) {
+        return NULL;
+    }
+    cpu->start_rip = cpu->rip;
+    if (!(mode & MODE_CODE64)) {
+        cpu->rip = cpu->start_rip = (uint32_t)cpu->rip;
+    } else if (!x86_is_canonical(cpu, cpu->rip)) {
+        return NULL;
+    }
+    la = cpu->rip;
+    host = tcg_code_host(cpu, la);
+    if (!host) {
+        return NULL;
+    }
+    b = jit_lookup(tc->tcg->jit, host, la, mode);
+    if (!b) {
+        b = make(tc, la, mode);
+        if (!b || !tcg_code_host(cpu, la)) {
+            return NULL;
+        }
+    }
+    itlb = cpu->itlb_now;
+    __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
+    return b;
+}
+
+static bool disturbed(const struct x86_cpu *cpu)
+{
+    return __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE);
+}
+
+const uint8_t *jit_dispatch(struct x86_cpu *cpu)
+{
+    struct tcg_cpu *tc = tcg_of(cpu);
+    struct jit *j = tc->tcg->jit;
+    struct jit_block *b;
+
+    if (disturbed(cpu)) {
+        return NULL;
+    }
+    jit_cpu_of(cpu)->lookups++;
+    b = find(tc);
+    if (!b) {
+        return NULL;
+    }
+    jit_note_jump(j, cpu, b);
+    flags_to_host(cpu);
+    return b->body + j->to_x;
+}
+
+const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
+{
+    struct tcg_cpu *tc = tcg_of(cpu);
+    struct jit *j = tc->tcg->jit;
+    struct jit_exit *e = &j->exits[exit];
+    uint64_t flushes = j->flushes;
+    struct jit_block *b;
+
+    cpu->rip = e->target;
+    flags_from_host(cpu);
+    if (disturbed(cpu)) {
+        return NULL;
+    }
+    jit_cpu_of(cpu)->follows++;
+    b = find(tc);
+    if (!b) {
+        return NULL;
+    }
+    if (e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
+        g_mutex_lock(&tc->tcg->code_lock);
+        if (flushes == j->flushes) {
+            jit_link_locked(e, b);
+        }
+        g_mutex_unlock(&tc->tcg->code_lock);
+    }
+    return b->body + j->to_x;
+}
+
+const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
+{
+    struct jit *j = tcg_of(cpu)->tcg->jit;
+    const struct jit_site *s = &j->sites[site];
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+    struct tcg_cpu *tc = tcg_of(cpu);
+    uint64_t flushes = j->flushes;
+
+    jc->slow++;
+    flags_from_host(cpu);
+    cpu->rip = s->next;
+    cpu->start_rip = s->next - s->insn.len;
+    if (!(cpu->mode & MODE_CODE64)) {
+        cpu->start_rip = (uint32_t)cpu->start_rip;
+    }
+    /* a flush by another vCPU is possible while the instruction waits for the right to run alone */
+    tc->slow_insn = s->insn;
+    cpu->insn = &tc->slow_insn;
+    x86_exec(cpu, cpu->insn);
+    if (cpu->insn_again) {
+        cpu->insn_again = false;
+        return jit_dispatch(cpu);
+    }
+    if (flushes != j->flushes || !s->after || __atomic_load_n(&s->block->dead, __ATOMIC_ACQUIRE)) {
+        return jit_dispatch(cpu);
+    }
+    cpu->interrupt_shadow = false; /* the instruction after STI follows at once */
+    flags_to_host(cpu);
+    jc->vec_want = s->block->vec;
+    return j->w + s->after + j->to_x;
+}
+
+bool jit_run(struct tcg_cpu *tc)
+{
+    struct jit *j = tc->tcg->jit;
+    struct x86_cpu *cpu = tc->cpu;
+    struct jit_block *b = find(tc);
+    void (*enter)(const uint8_t *code) = (void (*)(const uint8_t *))(j->thunk.enter + j->to_x);
+
+    if (!b) {
+        return false;
+    }
+    flags_to_host(cpu);
+    enter(b->body + j->to_x);
+    return true;
+}

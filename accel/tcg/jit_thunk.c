@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thunks: between translated code and C, and between C and translated code.
+ *
+ * Translated code is entered with nothing in host registers that it needs but the guest's state; on
+ * the way to C that state is stored, so C functions may leave by longjmp().
+ */
+#include "accel/tcg/jit_translate.h"
+
+static struct host_rm own(size_t member)
+{
+    return host_state(X86_ENGINE_OFFSET + member);
+}
+
+static struct host_rm vec_state(unsigned n)
+{
+    return host_state(offsetof(struct x86_cpu, vec) + n * sizeof(union x86_vec));
+}
+
+/* VMOVUPS YMM */
+static void vec_move(struct host_buf *b, unsigned n, bool store)
+{
+    struct host_rm rm = vec_state(n);
+
+    host_vex(b, HOP_0F | HOP_L, store ? 0x11 : 0x10, n, 0, &rm);
+}
+
+/* LDMXCSR (2) and STMXCSR (3) */
+static void mxcsr(struct host_buf *b, unsigned digit, struct host_rm rm)
+{
+    host_op(b, HOP_0F, 0xae, digit, &rm);
+}
+
+static void set_word(struct host_buf *b, struct host_rm rm, uint32_t val)
+{
+    host_op(b, 0, 0xc7, 0, &rm);
+    host_u32(b, val);
+}
+
+/* Flags stay. */
+static void emit_vec_load(struct host_buf *b)
+{
+    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
+        vec_move(b, n, /* store= */ false);
+    }
+    mxcsr(b, 3, own(offsetof(struct jit_cpu, host_mxcsr)));
+    mxcsr(b, 2, host_state(offsetof(struct x86_cpu, mxcsr)));
+    set_word(b, own(offsetof(struct jit_cpu, vec_off)), 0);
+    host_u8(b, 0xc3);
+}
+
+static void emit_vec_save(struct host_buf *b)
+{
+    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
+        vec_move(b, n, /* store= */ true);
+    }
+    mxcsr(b, 3, host_state(offsetof(struct x86_cpu, mxcsr)));
+    mxcsr(b, 2, own(offsetof(struct jit_cpu, host_mxcsr)));
+    set_word(b, own(offsetof(struct jit_cpu, vec_off)), 1);
+    host_u8(b, 0xc5); /* vzeroupper */
+    host_u8(b, 0xf8);
+    host_u8(b, 0x77);
+    host_u8(b, 0xc3);
+}
+
+static void call(struct host_buf *b, const uint8_t *to)
+{
+    host_u8(b, 0xe8);
+    b->p += 4;
+    host_link(b->p - 4, to);
+}
+
+static void store_guest(struct host_buf *b)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        if (!jit_in_memory(r)) {
+            host_store(b, host_state(offsetof(struct x86_cpu, gpr) + 8 * r), jit_host_reg[r], 8);
+        }
+    }
+    host_u8(b, 0x9f); /* lahf */
+    host_u8(b, 0x0f); /* seto al */
+    host_u8(b, 0x90);
+    host_u8(b, 0xc0);
+    host_store(b, own(offsetof(struct jit_cpu, flags)), HOST_RAX, 4);
+}
+
+static const uint8_t saved_regs[] = {HOST_RBX, HOST_RBP, 12, 13, 14, HOST_R15};
+
+static void emit_leave(struct host_buf *b)
+{
+    host_u8(b, 0x48); /* add rsp, 8 */
+    host_u8(b, 0x83);
+    host_u8(b, 0xc4);
+    host_u8(b, 8);
+    for (unsigned n = ARRAY_SIZE(saved_regs); n-- > 0;) {
+        if (saved_regs[n] >> 3) {
+            host_u8(b, 0x41);
+        }
+        host_u8(b, 0x58 | (saved_regs[n] & 7));
+    }
+    host_u8(b, 0xc3);
+}
+
+/* Loads the guest's registers and goes on at R11. */
+static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
+{
+    uint8_t *skip;
+
+    host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_want)), 0, 4);
+    skip = host_jcc(b, 4);
+    call(b, vec_load);
+    set_word(b, own(offsetof(struct jit_cpu, vec_want)), 0);
+    host_link(skip, b->p);
+    host_load(b, HOST_RAX, own(offsetof(struct jit_cpu, flags)), 4);
+    host_u8(b, 0x04); /* add al, 0x7f: overflows when it is 1 */
+    host_u8(b, 0x7f);
+    host_u8(b, 0x9e); /* sahf */
+    for (unsigned r = 0; r < 16; r++) {
+        if (!jit_in_memory(r)) {
+            host_load(b, jit_host_reg[r], host_state(offsetof(struct x86_cpu, gpr) + 8 * r), 8);
+        }
+    }
+    host_u8(b, 0x41); /* jmp r11 */
+    host_u8(b, 0xff);
+    host_u8(b, 0xe3);
+}
+
+/* Stores everything, calls @fn(cpu, ecx), goes on where it says or leaves. */
+static uint8_t *emit_to_c(struct host_buf *b, const void *fn, const uint8_t *vec_save,
+                          const uint8_t *load_and_go, const uint8_t *leave)
+{
+    uint8_t *start = b->p, *skip;
+    struct host_rm rax = host_reg_rm(HOST_RAX);
+
+    store_guest(b);
+    host_load(b, HOST_RDI, own(offsetof(struct jit_cpu, self)), 8);
+    host_op(b, 0, 0x8b, HOST_RSI, &(struct host_rm){.reg = HOST_RCX});
+    host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_off)), 0, 4);
+    skip = host_jcc(b, 5);
+    call(b, vec_save);
+    host_link(skip, b->p);
+    host_mov_imm(b, HOST_RAX, (uintptr_t)fn);
+    host_op(b, 0, 0xff, 2, &rax);
+    host_op(b, HOP_W, 0x85, HOST_RAX, &rax);
+    host_link(host_jcc(b, 4), leave);
+    host_mov(b, HOST_R11, HOST_RAX);
+    host_link(host_jmp(b), load_and_go);
+    return start;
+}
+
+static void align(struct host_buf *b)
+{
+    while ((uintptr_t)b->p & 15) {
+        host_u8(b, 0xcc);
+    }
+}
+
+void jit_emit_thunks(struct jit *j)
+{
+    struct host_buf b = {.p = j->w};
+    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch;
+
+    vec_load = b.p;
+    emit_vec_load(&b);
+    align(&b);
+    vec_save = b.p;
+    emit_vec_save(&b);
+    align(&b);
+    leave = b.p;
+    emit_leave(&b);
+    align(&b);
+    go = b.p;
+    emit_load_and_go(&b, vec_load);
+    align(&b);
+    enter = b.p;
+    for (unsigned n = 0; n < ARRAY_SIZE(saved_regs); n++) {
+        if (saved_regs[n] >> 3) {
+            host_u8(&b, 0x41);
+        }
+        host_u8(&b, 0x50 | (saved_regs[n] & 7));
+    }
+    host_u8(&b, 0x48); /* sub rsp, 8 */
+    host_u8(&b, 0x83);
+    host_u8(&b, 0xec);
+    host_u8(&b, 8);
+    host_mov(&b, HOST_R11, HOST_RDI);
+    host_link(host_jmp(&b), go);
+    align(&b);
+    slow = emit_to_c(&b, (const void *)jit_slow, vec_save, go, leave);
+    align(&b);
+    follow = emit_to_c(&b, (const void *)jit_follow, vec_save, go, leave);
+    align(&b);
+    dispatch = emit_to_c(&b, (const void *)jit_dispatch, vec_save, go, leave);
+    align(&b);
+    j->thunk = (struct jit_thunks){
+        .enter = enter, .slow = slow, .follow = follow, .dispatch = dispatch, .vec_load = vec_load};
+    j->used = j->thunks_end = (size_t)(b.p - j->w);
+}

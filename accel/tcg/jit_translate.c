@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Translating one block: decoding, flag liveness, and the order in which things are emitted.
+ *
+ * A block goes on behind conditional jumps that are not taken, so that what is known of flags
+ * carries over. Exits and failed checks are emitted behind it.
+ */
+#include "accel/tcg/jit_translate.h"
+#include "util/log.h"
+
+#define BRANCHES_MAX 4 /* conditional jumps in one block */
+
+const uint8_t jit_host_reg[16] = {
+    HOST_RAX, HOST_R9,   HOST_RDX,  HOST_RBX,  HOST_R10, HOST_RBP, HOST_RSI, HOST_RDI,
+    HOST_R8,  HOST_NONE, HOST_NONE, HOST_NONE, 12,       13,       14,       HOST_R15,
+};
+
+void jit_get(struct jit_tr *tr, unsigned h, unsigned r)
+{
+    host_load(&tr->b, h, jit_gpr(r), 8);
+}
+
+void jit_put(struct jit_tr *tr, unsigned r, unsigned h)
+{
+    host_store(&tr->b, jit_gpr(r), h, 8);
+}
+
+static uint32_t cache_offset(const struct jit_tr *tr, const uint8_t *w)
+{
+    return (uint32_t)(w - tr->jit->w);
+}
+
+/* Recipes. */
+
+void jit_emit_recipe(struct host_buf *b, const struct jit_recipe *r)
+{
+    struct host_rm a = jit_gpr(r->a), src = r->b == HOST_NONE ? a : jit_gpr(r->b);
+    bool imm = r->b == HOST_NONE;
+    unsigned alu = r->kind == RECIPE_ADD ? HALU_ADD : HALU_SUB;
+
+    switch (r->kind) {
+    case RECIPE_CMP:
+        if (imm) {
+            host_alu_imm(b, HALU_CMP, a, r->imm, r->bytes);
+            return;
+        }
+        if (a.mem) {
+            host_load(b, JIT_T0, a, 8);
+            a = host_reg_rm(JIT_T0);
+        }
+        host_alu(b, HALU_CMP, a.reg, src, r->bytes);
+        return;
+    case RECIPE_TEST:
+    case RECIPE_LOGIC:
+        if (r->kind == RECIPE_TEST && imm) {
+            host_op(b, host_width(r->bytes), r->bytes == 1 ? 0xf6 : 0xf7, 0, &a);
+            host_imm(b, (uint32_t)r->imm, MIN(r->bytes, 4));
+            return;
+        }
+        if (src.mem) {
+            host_load(b, JIT_T0, src, 8);
+            src = host_reg_rm(JIT_T0);
+        }
+        host_op(b, host_width(r->bytes), r->bytes == 1 ? 0x84 : 0x85, src.reg,
+                r->kind == RECIPE_LOGIC ? &src : &a);
+        return;
+    default: /* what it was before, and the operation again */
+        host_load(b, JIT_T0, a, 8);
+        if (imm) {
+            host_alu_imm(b, alu ^ HALU_ADD ^ HALU_SUB, host_reg_rm(JIT_T0), r->imm, r->bytes);
+            host_alu_imm(b, alu, host_reg_rm(JIT_T0), r->imm, r->bytes);
+        } else {
+            host_alu(b, alu ^ HALU_ADD ^ HALU_SUB, JIT_T0, src, r->bytes);
+            host_alu(b, alu, JIT_T0, src, r->bytes);
+        }
+        return;
+    }
+}
+
+void jit_need_flags(struct jit_tr *tr)
+{
+    if (!tr->valid) {
+        jit_emit_recipe(&tr->b, &tr->recipe);
+        tr->valid = true;
+    }
+}
+
+void jit_save_flags(struct jit_tr *tr)
+{
+    struct host_buf *b = &tr->b;
+
+    host_mov(b, JIT_T1, HOST_RAX);
+    host_u8(b, 0x9f); /* lahf */
+    host_u8(b, 0x0f); /* seto al */
+    host_u8(b, 0x90);
+    host_u8(b, 0xc0);
+    host_store(b, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, saved)), HOST_RAX, 4);
+    host_mov(b, HOST_RAX, JIT_T1);
+}
+
+static void load_flags(struct host_buf *b)
+{
+    host_mov(b, JIT_T1, HOST_RAX);
+    host_load(b, HOST_RAX, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, saved)), 4);
+    host_u8(b, 0x04); /* add al, 0x7f: overflows when it is 1 */
+    host_u8(b, 0x7f);
+    host_u8(b, 0x9e); /* sahf */
+    host_mov(b, HOST_RAX, JIT_T1);
+}
+
+static bool recipe_uses(const struct jit_recipe *r, uint32_t regs)
+{
+    return r->kind && ((regs >> r->a & 1) || (r->b != HOST_NONE && regs >> r->b & 1));
+}
+
+/* The recipe for the flags that @i has just set, if there is one. */
+static struct jit_recipe recipe_of(const struct x86_insn *i)
+{
+    const struct x86_row *row = insn_row(i);
+    struct jit_recipe r = {.kind = RECIPE_NONE};
+    unsigned bytes = operand_size(i, 0), dst = jit_where(i, 0), src = jit_where(i, 1);
+    bool high = bytes == 1;
+
+    switch (row->op) {
+    case OP_CMP:
+        r.kind = RECIPE_CMP;
+        break;
+    case OP_TEST:
+        r.kind = RECIPE_TEST;
+        break;
+    case OP_ADD:
+        r.kind = RECIPE_ADD;
+        break;
+    case OP_SUB:
+        r.kind = RECIPE_SUB;
+        break;
+    case OP_AND:
+    case OP_OR:
+    case OP_XOR:
+        r.kind = RECIPE_LOGIC;
+        break;
+    default:
+        return r;
+    }
+    if (i->is_mem || i->prefixes & PREFIX_LOCK || insn_is_vex(i)) {
+        /* a sum or a logical result in a register is as good; a comparison is not */
+        if (r.kind != RECIPE_LOGIC || dst != WHERE_REG) {
+            return (struct jit_recipe){.kind = RECIPE_NONE};
+        }
+        src = WHERE_NONE;
+    }
+    r.bytes = (uint8_t)bytes;
+    r.a = dst == WHERE_ACC ? X86_RAX : dst == WHERE_REG ? i->reg : i->rm;
+    r.b = HOST_NONE;
+    if (high && dst != WHERE_ACC) {
+        if (r.a & 7) {
+            return (struct jit_recipe){.kind = RECIPE_NONE};
+        }
+        r.a >>= 3;
+    }
+    if (r.kind == RECIPE_LOGIC) {
+        return r;
+    }
+    if (src == WHERE_IMM) {
+        r.imm = (int32_t)i->imm;
+        return r;
+    }
+    r.b = src == WHERE_REG ? i->reg : i->rm;
+    if (high) {
+        if (r.b & 7) {
+            return (struct jit_recipe){.kind = RECIPE_NONE};
+        }
+        r.b >>= 3;
+    }
+    if (r.a == r.b && (r.kind == RECIPE_ADD || r.kind == RECIPE_SUB)) {
+        /* the difference is 0, as of CMP; the sum's half is lost */
+        r.kind = r.kind == RECIPE_SUB ? RECIPE_CMP : RECIPE_NONE;
+    }
+    return r;
+}
+
+/* Sites, exits and their stubs. */
+
+static struct jit_stub *new_stub(struct jit_tr *tr)
+{
+    struct jit_stub *s = &tr->stubs[tr->stub_count++];
+
+    *s = (struct jit_stub){0};
+    return s;
+}
+
+void jit_stub_from(struct jit_stub *s, uint8_t *at)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(s->from); n++) {
+        if (!s->from[n]) {
+            s->from[n] = at;
+            return;
+        }
+    }
+}
+
+static struct jit_site *site_of_current(struct jit_tr *tr)
+{
+    struct jit *j = tr->jit;
+
+    if (!tr->site) {
+        tr->site = &j->sites[j->site_count++];
+        *tr->site =
+            (struct jit_site){.block = tr->block, .next = tr->next, .insn = tr->insn[tr->cur]};
+    }
+    return tr->site;
+}
+
+struct jit_stub *jit_site_stub(struct jit_tr *tr)
+{
+    if (!tr->site_stub) {
+        site_of_current(tr);
+        tr->site_stub = new_stub(tr);
+        tr->site_stub->id = (uint32_t)(tr->site - tr->jit->sites);
+        tr->site_stub->redo_flags = !tr->valid;
+        tr->site_stub->recipe = tr->recipe;
+    }
+    return tr->site_stub;
+}
+
+static void jump_to_thunk(struct host_buf *b, uint32_t ecx, const uint8_t *thunk)
+{
+    host_mov_imm(b, HOST_RCX, ecx);
+    host_link(host_jmp(b), thunk);
+}
+
+void jit_call(struct jit_tr *tr, bool leaves)
+{
+    struct jit_site *s;
+
+    jit_need_flags(tr);
+    s = site_of_current(tr);
+    jump_to_thunk(&tr->b, (uint32_t)(s - tr->jit->sites), tr->jit->thunk.slow);
+    if (leaves) {
+        tr->ended = true;
+    }
+}
+
+static struct jit_exit *new_exit(struct jit_tr *tr, uint64_t target)
+{
+    struct jit *j = tr->jit;
+    struct jit_exit *e = &j->exits[j->exit_count++];
+
+    *e = (struct jit_exit){.from = tr->block, .target = target};
+    return e;
+}
+
+void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
+{
+    struct jit_exit *e;
+    struct jit_stub *s;
+    bool back = target < tr->next || tr->after_sti;
+    uint8_t *skip = NULL;
+
+    jit_need_flags(tr);
+    e = new_exit(tr, target);
+    s = new_stub(tr);
+    s->id = (uint32_t)(e - tr->jit->exits);
+    s->is_exit = true;
+    if (cond >= 0 && !back) {
+        e->patch = host_jcc(&tr->b, (unsigned)cond);
+        jit_stub_from(s, e->patch);
+        return;
+    }
+    if (cond >= 0) {
+        host_u8(&tr->b, 0x70 | (cond ^ 1));
+        skip = tr->b.p++;
+    }
+    if (back) { /* every loop has such a jump: here it can be interrupted */
+        host_load(&tr->b, JIT_T1, host_state(offsetof(struct x86_cpu, attention)), 4);
+        host_jrcxz(&tr->b, 5);
+        jit_stub_from(s, host_jmp(&tr->b));
+    }
+    e->patch = host_jmp(&tr->b);
+    jit_stub_from(s, e->patch);
+    if (skip) {
+        *skip = (uint8_t)(tr->b.p - (skip + 1));
+    } else {
+        tr->ended = true;
+    }
+}
+
+void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const struct x86_insn *i))
+{
+    struct host_buf *b = &tr->b;
+    unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
+    size_t jumps =
+        X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jumps[0]) + set * sizeof(struct jit_jumps);
+    struct jit_stub *s = jit_site_stub(tr);
+
+    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, attention)), 4);
+    host_jrcxz(b, 5);
+    jit_stub_from(s, host_jmp(b));
+    host_pext(b, JIT_T1, JIT_T0,
+              host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask)));
+    host_load(b, JIT_T1, host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, neg)), 8);
+    host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
+    host_jrcxz(b, 5);
+    jit_stub_from(s, host_jmp(b));
+    commit(tr, &tr->insn[tr->cur]);
+    host_pext(b, JIT_T1, JIT_T0,
+              host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask)));
+    {
+        struct host_rm code = host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, code));
+
+        host_op(b, 0, 0xff, 4, &code);
+    }
+    tr->ended = true;
+}
+
+static void emit_stubs(struct jit_tr *tr)
+{
+    for (unsigned n = 0; n < tr->stub_count; n++) {
+        struct jit_stub *s = &tr->stubs[n];
+
+        for (unsigned k = 0; k < ARRAY_SIZE(s->from) && s->from[k]; k++) {
+            host_link(s->from[k], tr->b.p);
+        }
+        if (s->is_exit) {
+            tr->jit->exits[s->id].stub = tr->b.p;
+        }
+        if (s->redo_flags) {
+            jit_emit_recipe(&tr->b, &s->recipe);
+        } else if (s->load_flags) {
+            load_flags(&tr->b);
+        }
+        jump_to_thunk(&tr->b, s->id, s->is_exit ? tr->jit->thunk.follow : tr->jit->thunk.slow);
+    }
+}
+
+/* Planning. */
+
+static struct jit_plan plan_of(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    const struct x86_row *row = insn_row(i);
+    struct jit_plan plan = {0};
+
+    if ((row->needs & CPL0) || !(jit_plan_int(tr, i, &plan) || jit_plan_flow(tr, i, &plan) ||
+                                 jit_plan_simd(tr, i, &plan) || jit_plan_x87(tr, i, &plan))) {
+        plan = (struct jit_plan){
+            .call = true, .reads_flags = true, .writes_flags = true, .writes = 0xffff};
+    }
+    return plan;
+}
+
+static bool ends_block(const struct x86_insn *i)
+{
+    const struct x86_row *row = insn_row(i);
+
+    return (row->needs & ENDS) && row->op != OP_JCC;
+}
+
+/* Whether flags are needed behind each instruction. They leave the block. */
+static void find_live(struct jit_tr *tr, const struct jit_plan *plans)
+{
+    bool live = true;
+
+    for (unsigned n = tr->count; n-- > 0;) {
+        if (insn_row(&tr->insn[n])->op == OP_JCC) {
+            live = true;
+        }
+        tr->live_out[n] = live;
+        live = plans[n].reads_flags || (live && !plans[n].writes_all);
+    }
+}
+
+/* Decodes up to the end of the block; false: not even one instruction. */
+static bool decode(struct jit_tr *tr, const struct phys_page *page, unsigned offset, unsigned max)
+{
+    unsigned at = offset, branches = 0;
+    bool sti = false;
+
+    while (tr->count < max && at < PAGE_SIZE && !tr->after_sti) {
+        struct x86_insn *i = &tr->insn[tr->count];
+
+        if (x86_decode(tr->cpu->decoder, tr->mode, page->host + at, PAGE_SIZE - at, i) !=
+            DECODE_OK) {
+            break;
+        }
+        at += i->len;
+        i->end = (uint16_t)(at - offset);
+        tr->count++;
+        tr->after_sti = sti;
+        sti = insn_row(i)->op == OP_STI;
+        if (ends_block(i) || (insn_row(i)->op == OP_JCC && ++branches == BRANCHES_MAX)) {
+            break;
+        }
+    }
+    tr->block->bytes = (uint16_t)(at - offset);
+    tr->block->count = (uint16_t)tr->count;
+    return tr->count > 0;
+}
+
+/* Keeps tr->valid and tr->recipe true around the instruction. */
+static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
+{
+    const struct x86_insn *i = &tr->insn[tr->cur];
+    bool kills = recipe_uses(&tr->recipe, plan->writes);
+
+    tr->next = tr->block->rip + i->end;
+    if (tr->flat32) {
+        tr->next = (uint32_t)tr->next;
+    }
+    tr->site = NULL;
+    tr->site_stub = NULL;
+    if (plan->call) {
+        jit_call(tr, ends_block(i) || (insn_row(i)->op == OP_STI && tr->cur + 1 == tr->count));
+        tr->valid = true;
+        tr->recipe.kind = RECIPE_NONE;
+    } else {
+        if (tr->recipe.kind &&
+            ((plan->reads_flags && plan->memory) || (kills && !plan->writes_all))) {
+            jit_need_flags(tr);
+            tr->recipe.kind = RECIPE_NONE;
+        } else if (plan->reads_flags) {
+            jit_need_flags(tr);
+        }
+        plan->emit(tr, i);
+        if (plan->writes_all) {
+            tr->valid = true;
+            tr->recipe = recipe_of(i);
+        } else if (plan->writes_flags) {
+            tr->recipe.kind = RECIPE_NONE;
+        } else if (tr->live_out[tr->cur] && !tr->ended) {
+            jit_need_flags(tr);
+        }
+    }
+    if (tr->site && !tr->ended) {
+        tr->site->after = cache_offset(tr, tr->b.p);
+    }
+}
+
+/* The checked entry: goes on only if the page is mapped as it was. */
+static void emit_entry(struct jit_tr *tr)
+{
+    struct host_buf *b = &tr->b;
+    struct jit_block *blk = tr->block;
+    uint64_t la = blk->rip; /* code segments are flat here */
+    struct jit_exit *miss = new_exit(tr, blk->rip);
+    size_t id = X86_TLB_OFFSET + offsetof(struct x86_tlb, i[0]) +
+                (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb) +
+                offsetof(struct x86_itlb, id) + itlb_slot(la) * sizeof(uint32_t);
+
+    while ((uintptr_t)b->p & 15) {
+        host_u8(b, 0xcc);
+    }
+    blk->code = b->p;
+    blk->first_exit = (uint32_t)(miss - tr->jit->exits);
+    host_load(b, JIT_T1, host_state(id), 4);
+    host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)blk->page_id), 4);
+    host_jrcxz(b, 10);
+    miss->stub = b->p;
+    jump_to_thunk(b, (uint32_t)(miss - tr->jit->exits), tr->jit->thunk.follow);
+    blk->body = b->p;
+    if (blk->vec) {
+        host_load(b, JIT_T1, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, vec_off)), 4);
+        host_jrcxz(b, 5);
+        host_u8(b, 0xe8);
+        b->p += 4;
+        host_link(b->p - 4, tr->jit->thunk.vec_load);
+    }
+}
+
+bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
+                   const struct phys_page *page, unsigned offset, unsigned max)
+{
+    struct jit_plan plans[JIT_BLOCK_INSNS];
+    struct jit_tr *tr = j->tr;
+
+    *tr = (struct jit_tr){.jit = j,
+                          .cpu = cpu,
+                          .block = blk,
+                          .mode = blk->mode,
+                          .flat32 = !(blk->mode & MODE_CODE64),
+                          .valid = true,
+                          .b = {.p = j->w + j->used}};
+    if (!decode(tr, page, offset, max)) {
+        return false;
+    }
+    for (unsigned n = 0; n < tr->count; n++) {
+        tr->cur = n;
+        tr->next = blk->rip + tr->insn[n].end;
+        plans[n] = plan_of(tr, &tr->insn[n]);
+        blk->vec |= plans[n].vec;
+    }
+    find_live(tr, plans);
+    emit_entry(tr);
+    for (unsigned n = 0; n < tr->count; n++) {
+        tr->cur = n;
+        emit_insn(tr, &plans[n]);
+    }
+    if (!tr->ended) {
+        jit_exit_to(tr, tr->next, -1);
+    }
+    emit_stubs(tr);
+    blk->code_bytes = (uint32_t)(tr->b.p - blk->code);
+    j->used = (size_t)(tr->b.p - j->w);
+    return true;
+}
