@@ -121,7 +121,7 @@ enum x86_needs {
     LOCKABLE = 1 << 0, /* LOCK allowed when operand 1 is memory */
     LOCKED = 1 << 1,   /* locked without prefix when it is memory (XCHG) */
     CPL0 = 1 << 2,     /* else #GP(0) */
-    ENDS = 1 << 3,     /* ends a block: branches, and what changes mode or mapping */
+    ENDS = 1 << 3,     /* ends a block: branches, and what changes mode, mapping or FPU control */
     I64 = 1 << 4,      /* invalid in 64-bit mode */
     O64 = 1 << 5,      /* only in 64-bit mode */
     D64 = 1 << 6,      /* operand size defaults to 64 in 64-bit mode (no 32) */
