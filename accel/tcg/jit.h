@@ -140,6 +140,7 @@ struct jit {
     struct jit_block **hash; /* atomic heads */
     GHashTable *pages;       /* host page -> struct jit_page */
     uint32_t next_id;
+    uint32_t host[FEAT_WORDS];                   /* features of this host: jit_host_features() */
     bool full;                                   /* a flush is due */
     uint64_t flushes, invalidations, translated; /* statistics */
 };
@@ -181,6 +182,9 @@ bool jit_run(struct tcg_cpu *tc);
 const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);
 const uint8_t *jit_dispatch(struct x86_cpu *cpu);
+
+/* jit_host.c: CPUID's feature words of the host, 0 for those that are not about instructions. */
+void jit_host_features(uint32_t ret[FEAT_WORDS]);
 
 /* jit_thunk.c: emits the thunks at the start of the cache. */
 void jit_emit_thunks(struct jit *j);

@@ -79,6 +79,7 @@ struct jit *jit_new(struct tcg *t, size_t bytes, GError **error)
         jit_free(j);
         return NULL;
     }
+    jit_host_features(j->host);
     jit_emit_thunks(j);
     return j;
 }
