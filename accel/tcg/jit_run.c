@@ -29,7 +29,7 @@ static uint32_t jit_mode(const struct x86_cpu *cpu)
 {
     uint32_t mode = cpu->mode & (BLOCK_MODE | MODE_SET);
     bool sse = !(cpu->cr0 & (CR0_TS | CR0_EM)) && (cpu->cr4 & CR4_OSFXSR) &&
-               (cpu->mxcsr & 0x1f80) == 0x1f80;
+               (cpu->mxcsr & ~0xe07fu) == 0x1f80; /* all masked; misaligned operands are not */
 
     if (!(mode & MODE_CODE64) && (mode & (MODE_FLAT | MODE_CODE32 | MODE_PE | MODE_VM86)) !=
                                      (MODE_FLAT | MODE_CODE32 | MODE_PE)) {
@@ -127,6 +127,7 @@ static struct jit_block *find(struct tcg_cpu *tc)
     }
     itlb = cpu->itlb_now;
     __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
+    jit_note_jump(tc->tcg->jit, cpu, b); /* and forgets the targets of another mode */
     return b;
 }
 
@@ -149,7 +150,6 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
     if (!b) {
         return NULL;
     }
-    jit_note_jump(j, cpu, b);
     flags_to_host(cpu);
     return b->body + j->to_x;
 }
