@@ -13,6 +13,8 @@
 
 const struct log_topic_name log_topic_names[] = {
     {LOG_IN_ASM, "in_asm", "guest code as it is first decoded"},
+    {LOG_OP, "op", "what the translator makes of each instruction"},
+    {LOG_OUT_ASM, "out_asm", "host code of translated blocks"},
     {LOG_INT, "int", "interrupts and exceptions"},
     {LOG_EXEC, "exec", "each block of guest code as it is entered"},
     {LOG_CPU, "cpu", "CPU registers before each block"},

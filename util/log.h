@@ -21,6 +21,8 @@ enum log_topic {
     LOG_MMU = 1 << 6,          /* page walks and TLB flushes */
     LOG_CPU = 1 << 7,          /* registers before each block */
     LOG_STRACE_IO = 1 << 8,    /* each device register access */
+    LOG_OP = 1 << 9,           /* what the translator makes of each instruction */
+    LOG_OUT_ASM = 1 << 10,     /* the host code of each block */
 };
 
 struct log_topic_name {

@@ -166,6 +166,9 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const stru
 void jit_link_locked(struct jit_exit *e, struct jit_block *b);
 /* Bytes of a page were written. Returns whether code of it died. */
 bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len);
+/* Counters, for `info jit`. */
+void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const char *fmt, ...),
+                      void *opaque);
 /* Drops everything. No vCPU is in translated code. */
 void jit_flush_locked(struct jit *j);
 

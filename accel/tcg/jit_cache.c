@@ -8,6 +8,7 @@
  */
 #include "accel/tcg/jit_translate.h"
 #include "util/log.h"
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -332,4 +333,15 @@ void jit_flush_locked(struct jit *j)
     j->used = j->thunks_end;
     j->block_count = j->exit_count = j->site_count = 0;
     j->flushes++;
+}
+
+void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const char *fmt, ...),
+                      void *opaque)
+{
+    print(opaque,
+          "translated code: %zu of %zu KiB, %u blocks, %u exits, %u sites, %u pages of code\n"
+          "since the start: %" PRIu64 " blocks translated, %" PRIu64 " invalidated, %" PRIu64
+          " flushes\n",
+          j->used / KiB, j->size / KiB, j->block_count, j->exit_count, j->site_count,
+          g_hash_table_size(j->pages), j->translated, j->invalidations, j->flushes);
 }

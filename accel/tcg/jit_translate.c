@@ -492,13 +492,19 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
     emit_entry(tr);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
+        tr->at[n] = tr->b.p;
+        tr->had[n] = tr->recipe;
         emit_insn(tr, &plans[n]);
     }
     if (!tr->ended) {
         jit_exit_to(tr, tr->next, -1);
     }
+    tr->at[tr->count] = tr->b.p;
     emit_stubs(tr);
     blk->code_bytes = (uint32_t)(tr->b.p - blk->code);
     j->used = (size_t)(tr->b.p - j->w);
+    if (log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM)) {
+        jit_log_block(tr, plans);
+    }
     return true;
 }

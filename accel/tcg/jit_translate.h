@@ -61,6 +61,8 @@ struct jit_tr {
     struct jit_stub *site_stub;
     struct jit_stub stubs[JIT_STUBS];
     unsigned stub_count;
+    uint8_t *at[JIT_BLOCK_INSNS + 1]; /* where each instruction's code begins; the stubs */
+    struct jit_recipe had[JIT_BLOCK_INSNS]; /* for the log: the recipe before each */
 };
 
 /* Host register of a guest one, or HOST_NONE for those in memory. */
@@ -134,6 +136,9 @@ struct jit_plan {
     uint32_t writes; /* guest registers, by bits */
     void (*emit)(struct jit_tr *tr, const struct x86_insn *i);
 };
+
+/* jit_log.c: writes the translated block to the log, for the topics that are on. */
+void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);
 
 /* jit_int.c, jit_flow.c, jit_simd.c, jit_x87.c: each fills @plan and returns true if it has an
  * emitter for @i in this mode. */

@@ -258,9 +258,20 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
     struct tcg *t = container_of(a, struct tcg, accel);
 
     g_mutex_lock(&t->code_lock);
+    if (t->jit) {
+        jit_print_locked(t->jit, print, opaque);
+    }
     for (guint n = 0; n < t->cpus->len; n++) {
         const struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
 
+        if (t->jit) {
+            const struct jit_cpu *jc = jit_cpu_of(tc->cpu);
+
+            print(opaque,
+                  "CPU %u: %" PRIu64 " instructions left to the interpreter, %" PRIu64
+                  " links made or missed, %" PRIu64 " look-ups\n",
+                  tc->cpu->index, jc->slow, jc->follows, jc->lookups);
+        }
         print(opaque,
               "CPU %u: %" PRIu64 " instructions, %" PRIu64 " single steps, %" PRIu64
               " blocks made, %" PRIu64 " pages invalidated, %" PRIu64 " flushes, %zu KiB in use\n",
