@@ -46,7 +46,7 @@ static void attention_all(struct tcg *t, const struct tcg_cpu *except)
         struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
 
         if (tc != except) {
-            __atomic_store_n(&tc->cpu->attention, 1, __ATOMIC_RELEASE);
+            x86_attention(tc->cpu);
         }
     }
     g_mutex_unlock(&t->code_lock);

@@ -131,18 +131,13 @@ static struct jit_block *find(struct tcg_cpu *tc)
     return b;
 }
 
-static bool disturbed(const struct x86_cpu *cpu)
-{
-    return __atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE);
-}
-
 const uint8_t *jit_dispatch(struct x86_cpu *cpu)
 {
     struct tcg_cpu *tc = tcg_of(cpu);
     struct jit *j = tc->tcg->jit;
     struct jit_block *b;
 
-    if (disturbed(cpu)) {
+    if (x86_disturbed(cpu)) {
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
@@ -164,7 +159,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
 
     cpu->rip = e->target;
     flags_from_host(cpu);
-    if (disturbed(cpu)) {
+    if (x86_disturbed(cpu)) {
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;

@@ -272,11 +272,13 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
         skip = tr->b.p++;
     }
     if (back) { /* every loop has such a jump: here it can be interrupted */
-        host_load(&tr->b, JIT_T1, host_state(offsetof(struct x86_cpu, attention)), 4);
+        host_load(&tr->b, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)), 4);
         host_jrcxz(&tr->b, 5);
-        jit_stub_from(s, host_jmp(&tr->b));
     }
     e->patch = host_jmp(&tr->b);
+    if (back) {
+        jit_stub_from(s, host_jmp(&tr->b));
+    }
     jit_stub_from(s, e->patch);
     if (skip) {
         *skip = (uint8_t)(tr->b.p - (skip + 1));
@@ -291,25 +293,22 @@ void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const stru
     unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
     size_t jumps =
         X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jumps[0]) + set * sizeof(struct jit_jumps);
-    struct jit_stub *s = jit_site_stub(tr);
+    struct host_rm mask = host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask));
+    struct host_rm code = host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, code));
+    uint8_t *disturbed;
 
-    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, attention)), 4);
-    host_jrcxz(b, 5);
-    jit_stub_from(s, host_jmp(b));
-    host_pext(b, JIT_T1, JIT_T0,
-              host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask)));
+    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)), 4);
+    host_jrcxz(b, 0);
+    disturbed = b->p - 1;
+    host_pext(b, JIT_T1, JIT_T0, mask);
     host_load(b, JIT_T1, host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, neg)), 8);
     host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
     host_jrcxz(b, 5);
-    jit_stub_from(s, host_jmp(b));
+    *disturbed = (uint8_t)(b->p - (disturbed + 1));
+    jit_stub_from(jit_site_stub(tr), host_jmp(b));
     commit(tr, &tr->insn[tr->cur]);
-    host_pext(b, JIT_T1, JIT_T0,
-              host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask)));
-    {
-        struct host_rm code = host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, code));
-
-        host_op(b, 0, 0xff, 4, &code);
-    }
+    host_pext(b, JIT_T1, JIT_T0, mask);
+    host_op(b, 0, 0xff, 4, &code);
     tr->ended = true;
 }
 

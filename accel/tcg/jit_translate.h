@@ -61,7 +61,7 @@ struct jit_tr {
     struct jit_stub *site_stub;
     struct jit_stub stubs[JIT_STUBS];
     unsigned stub_count;
-    uint8_t *at[JIT_BLOCK_INSNS + 1]; /* where each instruction's code begins; the stubs */
+    uint8_t *at[JIT_BLOCK_INSNS + 1];       /* where each instruction's code begins; the stubs */
     struct jit_recipe had[JIT_BLOCK_INSNS]; /* for the log: the recipe before each */
 };
 

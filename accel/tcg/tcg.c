@@ -2,7 +2,7 @@
 /*
  * The software CPU as an accelerator: the loop of a vCPU thread, and its surroundings.
  *
- * The loop looks at requests when cpu->attention is set, finds the next block and runs it; blocks
+ * The loop looks at requests when x86_disturbed(), finds the next block and runs it; blocks
  * run into each other and come back here when they find no successor, or for attention. A fault
  * unwinds to the loop with longjmp().
  */
@@ -145,7 +145,7 @@ static void drop_code(struct tcg_cpu *tc)
     }
 }
 
-/* Serves what set cpu->attention. May raise. */
+/* Serves what disturbs the CPU. May raise. */
 static enum attend attend(struct tcg_cpu *tc)
 {
     struct x86_cpu *cpu = tc->cpu;
@@ -199,7 +199,7 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
     for (;;) {
         struct tcg_block *b;
 
-        if (__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+        if (x86_disturbed(cpu)) {
             switch (attend(tc)) {
             case ATTEND_HALT:
                 __atomic_store_n(&tc->vcpu->halted, true, __ATOMIC_SEQ_CST);

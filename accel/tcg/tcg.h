@@ -192,8 +192,7 @@ static inline void tcg_dispatch(struct x86_cpu *cpu)
     const struct jump_entry *j = tcg_jump_entry(tcg_of(cpu), cpu->rip);
 
     if (TCG_CHAIN && j->rip == cpu->rip && j->mode == cpu->mode &&
-        j->flushes == (uint32_t)cpu->tlb->flushes &&
-        !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
+        j->flushes == (uint32_t)cpu->tlb->flushes && !x86_disturbed(cpu)) {
         tcg_run_block(cpu, j->block);
     }
 }
@@ -203,7 +202,7 @@ static inline void tcg_follow(struct x86_cpu *cpu, struct tcg_block *b, unsigned
 {
     struct tcg_block *to = b->link[slot];
 
-    if (TCG_CHAIN && to && !__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
+    if (TCG_CHAIN && to && !x86_disturbed(cpu)) {
         tcg_run_block(cpu, to);
         return;
     }

@@ -169,7 +169,7 @@ struct x86_cpu {
     uint64_t seg_base[8];     /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
     struct x86_dtlb *tlb_now; /* of the current privilege: mode's MODE_SET */
     struct x86_itlb *itlb_now;
-    uint32_t attention;          /* look at requests before the next block; atomic */
+    uint32_t undisturbed;        /* 0: look at requests before the next block; atomic */
     uint32_t mode;               /* enum x86_mode bits; part of a decoded block's key */
     uint64_t start_rip;          /* of the instruction being executed: where a fault returns */
     const struct x86_insn *insn; /* being executed, for precise faults */
@@ -279,6 +279,10 @@ void x86_cpu_kick(struct x86_cpu *cpu);
 /* Sets and clears bits of cpu->requests; wakes the CPU. Any thread. */
 void x86_cpu_request(struct x86_cpu *cpu, uint32_t bits);
 void x86_cpu_unrequest(struct x86_cpu *cpu, uint32_t bits);
+static inline bool x86_disturbed(const struct x86_cpu *cpu)
+{
+    return !__atomic_load_n(&cpu->undisturbed, __ATOMIC_ACQUIRE);
+}
 /* Makes the engine call x86_cpu_poll() before its next block. Any thread. */
 void x86_attention(struct x86_cpu *cpu);
 /*
@@ -293,7 +297,7 @@ void x86_cpu_set_a20(struct x86_cpu *cpu, bool passes);
 bool x86_cpu_has_work(const struct x86_cpu *cpu);
 /*
  * Delivers what waits (SMI, INIT, NMI, INTR ...); returns false when the CPU is not to run now
- * (halted, waiting for SIPI). The engine calls it when cpu->attention is set.
+ * (halted, waiting for SIPI). The engine calls it when x86_disturbed().
  */
 bool x86_cpu_poll(struct x86_cpu *cpu);
 /* Decodes and executes one instruction, delivering its faults. For engines, KVM, and tests. */

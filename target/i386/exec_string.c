@@ -243,7 +243,7 @@ static void repeat(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
         left -= n;
         done += n;
         if (left && (done >= BURST || (cpu->mode & MODE_SLOW) ||
-                     __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))) {
+                     x86_disturbed(cpu))) {
             again(cpu);
             return;
         }
@@ -331,7 +331,7 @@ static void compare(struct x86_cpu *cpu, const struct x86_insn *i, bool scan)
             return;
         }
         if (reg_addr(cpu, i, X86_RCX) && (++done >= BURST || (cpu->mode & MODE_SLOW) ||
-                                          __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED))) {
+                                          x86_disturbed(cpu))) {
             again(cpu);
             return;
         }

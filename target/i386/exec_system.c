@@ -157,7 +157,7 @@ void exec_MWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
         x86_raise(cpu, EXC_GP, 0);
     }
     (void)i;
-    if (cpu->monitor_armed && !__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE)) {
+    if (cpu->monitor_armed && !x86_disturbed(cpu)) {
         bool begun = x86_io_begin(cpu);
 
         g_usleep(MWAIT_US);

@@ -127,7 +127,7 @@ void x86_eflags_set(struct x86_cpu *cpu, uint32_t eflags)
 
 void x86_attention(struct x86_cpu *cpu)
 {
-    __atomic_store_n(&cpu->attention, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu->undisturbed, 0, __ATOMIC_RELEASE);
 }
 
 void x86_cpu_state_loaded(struct x86_cpu *cpu)
@@ -356,7 +356,7 @@ bool x86_cpu_poll(struct x86_cpu *cpu)
 {
     uint32_t req;
 
-    __atomic_store_n(&cpu->attention, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->undisturbed, 1, __ATOMIC_SEQ_CST);
     req = __atomic_load_n(&cpu->requests, __ATOMIC_SEQ_CST);
     if (req & X86_REQ_TLB) {
         x86_cpu_unrequest(cpu, X86_REQ_TLB);
