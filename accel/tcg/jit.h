@@ -21,6 +21,7 @@
 #define VITRO_ACCEL_TCG_JIT_H
 
 #include "accel/tcg/jit_asm.h"
+#include "accel/tcg/jit_x87.h"
 #include "accel/tcg/tcg.h"
 
 #define JIT_BLOCK_INSNS 48         /* at most */
@@ -50,6 +51,7 @@ struct jit_cpu {
     uint32_t vec_want; /* the code that is returned to needs them there */
     uint32_t fpu_off;  /* 0: the guest's x87 registers are in the host's FPU */
     uint32_t host_mxcsr;
+    struct jit_fpu fpu;
     uint64_t slot_mask;     /* for pext: the TLB slot of an address */
     uint64_t page_mask;     /* the page number */
     uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
@@ -90,6 +92,7 @@ struct jit_block {
     uint32_t code_bytes;
     bool dead;                   /* atomic */
     bool vec;                    /* uses vector registers */
+    bool fpu;                    /* uses x87 or MMX registers */
     uint8_t *code, *body;        /* writable mapping */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
@@ -131,6 +134,7 @@ struct jit {
     ptrdiff_t to_x; /* from it to the executable one */
     size_t size, used, thunks_end;
     struct jit_thunks thunk;
+    struct jit_fpu_thunks fpu;
     struct jit_block *blocks;
     struct jit_exit *exits;
     struct jit_site *sites;

@@ -42,7 +42,7 @@ static uint32_t jit_mode(const struct x86_cpu *cpu)
             mode |= JIT_MODE_AVX;
         }
     }
-    return mode;
+    return mode | (jit_x87_usable(cpu) ? JIT_MODE_X87 : 0);
 }
 
 static void flush(struct tcg_cpu *tc)
@@ -184,8 +184,12 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     struct jit_cpu *jc = jit_cpu_of(cpu);
     struct tcg_cpu *tc = tcg_of(cpu);
     uint64_t flushes = j->flushes;
+    bool fpu = jit_touches_fpu(insn_row(&s->insn));
 
     jc->slow++;
+    if (fpu) {
+        jit_fpu_save(cpu);
+    }
     flags_from_host(cpu);
     cpu->rip = s->next;
     cpu->start_rip = s->next - s->insn.len;
@@ -202,6 +206,12 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     }
     if (flushes != j->flushes || !s->after || __atomic_load_n(&s->block->dead, __ATOMIC_ACQUIRE)) {
         return jit_dispatch(cpu);
+    }
+    if (fpu && jit_mode(cpu) != s->block->mode) { /* exceptions were masked or unmasked */
+        return jit_dispatch(cpu);
+    }
+    if (s->block->fpu) {
+        jit_fpu_load(j, cpu);
     }
     cpu->interrupt_shadow = false; /* the instruction after STI follows at once */
     flags_to_host(cpu);

@@ -192,6 +192,8 @@ void jit_emit_thunks(struct jit *j)
     align(&b);
     dispatch = emit_to_c(&b, (const void *)jit_dispatch, vec_save, go, leave);
     align(&b);
+    jit_emit_fpu_thunks(j, &b);
+    align(&b);
     j->thunk = (struct jit_thunks){
         .enter = enter, .slow = slow, .follow = follow, .dispatch = dispatch, .vec_load = vec_load};
     j->used = j->thunks_end = (size_t)(b.p - j->w);

@@ -463,6 +463,9 @@ static void emit_entry(struct jit_tr *tr)
         b->p += 4;
         host_link(b->p - 4, tr->jit->thunk.vec_load);
     }
+    if (blk->fpu) {
+        jit_emit_fpu_check(tr);
+    }
 }
 
 bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
@@ -486,6 +489,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
         tr->next = blk->rip + tr->insn[n].end;
         plans[n] = plan_of(tr, &tr->insn[n]);
         blk->vec |= plans[n].vec;
+        blk->fpu |= plans[n].fpu;
     }
     find_live(tr, plans);
     emit_entry(tr);

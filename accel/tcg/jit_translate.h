@@ -133,6 +133,7 @@ struct jit_plan {
     bool writes_all; /* ... all six, whatever they were */
     bool memory;     /* has a checked memory operand */
     bool vec;        /* needs the vector registers in the host's */
+    bool fpu;        /* needs the x87's */
     uint32_t writes; /* guest registers, by bits */
     void (*emit)(struct jit_tr *tr, const struct x86_insn *i);
 };

@@ -200,6 +200,9 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
         struct tcg_block *b;
 
         if (x86_disturbed(cpu)) {
+            if (tc->tcg->jit) {
+                jit_fpu_save(cpu);
+            }
             switch (attend(tc)) {
             case ATTEND_HALT:
                 __atomic_store_n(&tc->vcpu->halted, true, __ATOMIC_SEQ_CST);
@@ -213,8 +216,11 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
                 break;
             }
         }
-        if (tc->tcg->jit && jit_run(tc)) {
-            continue;
+        if (tc->tcg->jit) {
+            if (jit_run(tc)) {
+                continue;
+            }
+            jit_fpu_save(cpu);
         }
         b = tcg_block_find(tc);
         if (log_on(LOG_EXEC) || log_on(LOG_CPU)) {
