@@ -63,6 +63,11 @@ def test_architecture(guest):
     run("tcg", guest)
 
 
+@pytest.mark.parametrize("cpu", ["qemu64", "Nehalem"])  # AMD's and Intel's
+def test_x87_and_mmx(cpu):
+    run("tcg", "fpu64", "-cpu", cpu)
+
+
 @pytest.mark.parametrize("accel", ACCELERATORS)
 def test_kernel_mode_instructions(accel):
     """Some of them KVM may hand back as ones that it cannot emulate."""
