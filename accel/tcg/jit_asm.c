@@ -76,13 +76,19 @@ void host_vex(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg, 
 {
     unsigned rxb = ~((reg >> 3) << 2 | rex_xb(rm)) & 7;
     unsigned pp = flags & HOP_66 ? 1 : flags & HOP_F3 ? 2 : flags & HOP_F2 ? 3 : 0;
+    unsigned last = (~vvvv & 0xf) << 3 | (flags & HOP_L ? 4 : 0) | pp;
 
     if (rm->gs) {
         host_u8(b, 0x65);
     }
-    host_u8(b, 0xc4);
-    host_u8(b, rxb << 5 | (flags & HOP_MAP) >> 6);
-    host_u8(b, (flags & HOP_W ? 0x80 : 0) | (~vvvv & 0xf) << 3 | (flags & HOP_L ? 4 : 0) | pp);
+    if ((flags & (HOP_MAP | HOP_W)) == HOP_0F && (rxb & 3) == 3) {
+        host_u8(b, 0xc5);
+        host_u8(b, (rxb & 4) << 5 | last);
+    } else {
+        host_u8(b, 0xc4);
+        host_u8(b, rxb << 5 | (flags & HOP_MAP) >> 6);
+        host_u8(b, (flags & HOP_W ? 0x80 : 0) | last);
+    }
     host_u8(b, opcode);
     modrm(b, reg, rm);
 }
