@@ -94,6 +94,14 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode)
     return b;
 }
 
+/* The known instruction at cpu->rip that reaches into the next page, or NULL. */
+static struct tcg_crossing *crossing_at(struct tcg_cpu *tc)
+{
+    uint64_t la = tc->cpu->rip;
+
+    return (la & ~PAGE_MASK) > PAGE_SIZE - 15 ? tcg_crossing_find(tc, la) : NULL;
+}
+
 /* The block at cpu->rip, or NULL. May raise. */
 static struct jit_block *find(struct tcg_cpu *tc)
 {
@@ -120,6 +128,9 @@ static struct jit_block *find(struct tcg_cpu *tc)
     }
     b = jit_lookup(tc->tcg->jit, host, la, mode);
     if (!b) {
+        if (crossing_at(tc)) {
+            return NULL;
+        }
         b = make(tc, la, mode);
         if (!b || !tcg_code_host(cpu, la)) {
             return NULL;
@@ -129,6 +140,30 @@ static struct jit_block *find(struct tcg_cpu *tc)
     __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
     jit_note_jump(tc->tcg->jit, cpu, b); /* and forgets the targets of another mode */
     return b;
+}
+
+/*
+ * What find() gave, or, where an instruction in two pages is in the way, the block behind it; NULL:
+ * the loop is to see to it. May raise.
+ */
+static struct jit_block *behind_crossing(struct tcg_cpu *tc, struct jit_block *found)
+{
+    struct x86_cpu *cpu = tc->cpu;
+
+    while (!found && !(cpu->mode & MODE_SLOW) && !cpu->interrupt_shadow && !x86_disturbed(cpu) &&
+           jit_mode(cpu)) {
+        const struct tcg_crossing *c = crossing_at(tc);
+
+        if (!c) {
+            break;
+        }
+        if (jit_touches_fpu(insn_row(&c->insn))) {
+            jit_fpu_save(cpu);
+        }
+        tcg_crossing_run(cpu, c);
+        found = x86_disturbed(cpu) ? NULL : find(tc);
+    }
+    return found;
 }
 
 const uint8_t *jit_dispatch(struct x86_cpu *cpu)
@@ -141,7 +176,7 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
-    b = find(tc);
+    b = behind_crossing(tc, find(tc));
     if (!b) {
         return NULL;
     }
@@ -155,7 +190,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     struct jit *j = tc->tcg->jit;
     struct jit_exit *e = &j->exits[exit];
     uint64_t flushes = j->flushes;
-    struct jit_block *b;
+    struct jit_block *found, *b;
 
     cpu->rip = e->target;
     flags_from_host(cpu);
@@ -163,11 +198,13 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
-    b = find(tc);
+    found = find(tc);
+    b = behind_crossing(tc, found);
     if (!b) {
         return NULL;
     }
-    if (e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
+    flags_to_host(cpu);
+    if (found && e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
         g_mutex_lock(&tc->tcg->code_lock);
         if (flushes == j->flushes) {
             jit_link_locked(e, b);
