@@ -32,9 +32,10 @@
 #define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
 
 /* Bits of a block's mode beside those of cpu->mode: what FPU instructions may be emitted. */
-#define JIT_MODE_SSE (1u << 24) /* no #UD, #NM; SIMD exceptions are masked */
-#define JIT_MODE_AVX (1u << 25)
-#define JIT_MODE_X87 (1u << 26) /* no #NM; exceptions are masked, none waits */
+#define JIT_MODE_SSE      (1u << 24) /* no #UD, #NM; SIMD exceptions are masked */
+#define JIT_MODE_AVX      (1u << 25)
+#define JIT_MODE_UNSHARED (1u << 27) /* without jit_group.c; exits lead to other code */
+#define JIT_MODE_X87      (1u << 26) /* no #NM; exceptions are masked, none waits */
 
 /* Jump targets by RIP, for the mode in struct jit_cpu.jump_mode. */
 struct jit_jumps {
@@ -44,17 +45,19 @@ struct jit_jumps {
 
 /* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
 struct jit_cpu {
-    uint64_t self;     /* struct x86_cpu * */
-    uint64_t flags;    /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
-    uint64_t saved;    /* a value kept over a TLB check */
-    uint32_t vec_off;  /* 0: the guest's vector registers and MXCSR are in the host's */
-    uint32_t vec_want; /* the code that is returned to needs them there */
-    uint32_t fpu_off;  /* 0: the guest's x87 registers are in the host's FPU */
+    uint64_t self;       /* struct x86_cpu * */
+    uint64_t flags;      /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
+    uint64_t saved;      /* a value kept over a TLB check */
+    uint64_t shared[16]; /* by group: host address - linear address */
+    uint32_t vec_off;    /* 0: the guest's vector registers and MXCSR are in the host's */
+    uint32_t vec_want;   /* the code that is returned to needs them there */
+    uint32_t fpu_off;    /* 0: the guest's x87 registers are in the host's FPU */
     uint32_t host_mxcsr;
     struct jit_fpu fpu;
     uint64_t slot_mask;     /* for pext: the TLB slot of an address */
     uint64_t page_mask;     /* the page number */
     uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
+    uint64_t low_mask[2];   /* the low 4, 5 bits */
     uint64_t jump_mask;
     uint32_t mode; /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];
@@ -71,6 +74,7 @@ struct jit_exit {
     uint8_t *patch;              /* the jump's displacement; NULL: never linked */
     uint8_t *stub;
     uint64_t target;
+    bool unshared; /* to a block of JIT_MODE_UNSHARED */
 };
 
 /* An instruction that may be, or always is, executed by the interpreter. */
@@ -154,6 +158,8 @@ struct jit *jit_new(struct tcg *t, size_t bytes, GError **error);
 void jit_free(struct jit *j);
 void jit_cpu_init(struct x86_cpu *cpu);
 void jit_jumps_flush(struct x86_cpu *cpu);
+/* Code of @mode is to run: forgets jump targets of another one. */
+void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode);
 /* Indirect jumps of @cpu find @b, where it is now. */
 void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b);
 bool jit_has_room(const struct jit *j);

@@ -132,6 +132,8 @@ void jit_cpu_init(struct x86_cpu *cpu)
     jc->page_mask = PAGE_MASK;
     jc->align_mask[0] = PAGE_MASK | 15;
     jc->align_mask[1] = PAGE_MASK | 31;
+    jc->low_mask[0] = 15;
+    jc->low_mask[1] = 31;
     jc->jump_mask = (uint64_t)(JIT_JUMP_SLOTS - 1) << JIT_JUMP_SHIFT;
     for (unsigned set = 0; set < TLB_SETS; set++) {
         empty_jumps(&jc->jumps[set]);
@@ -147,16 +149,23 @@ void jit_jumps_flush(struct x86_cpu *cpu)
     }
 }
 
+void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode)
+{
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+    unsigned set = mode >> MODE_SET_SHIFT & 3;
+
+    if (jc->jump_mode[set] != mode) {
+        jc->jump_mode[set] = mode;
+        empty_jumps(&jc->jumps[set]);
+    }
+}
+
 void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b)
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
     unsigned set = b->mode >> MODE_SET_SHIFT & 3;
     unsigned slot = (b->rip >> JIT_JUMP_SHIFT) & (JIT_JUMP_SLOTS - 1);
 
-    if (jc->jump_mode[set] != b->mode) {
-        jc->jump_mode[set] = b->mode;
-        empty_jumps(&jc->jumps[set]);
-    }
     jc->jumps[set].neg[slot] = -b->rip;
     jc->jumps[set].code[slot] = (uintptr_t)(b->code + j->to_x);
 }

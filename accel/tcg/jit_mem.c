@@ -130,7 +130,7 @@ static struct host_rm check_constant(struct jit_tr *tr, const struct address *a,
 }
 
 static void check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, unsigned flags,
-                                size_t neg)
+                                size_t neg, struct jit_stub *s)
 {
     struct host_buf *b = &tr->b;
     struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
@@ -143,7 +143,7 @@ static void check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, 
               own_state(align ? offsetof(struct jit_cpu, align_mask) + (bytes == 32 ? 8 : 0)
                               : offsetof(struct jit_cpu, page_mask)));
     host_jrcxz(b, 5);
-    jit_stub_from(jit_site_stub(tr), host_jmp(b));
+    jit_stub_from(s, host_jmp(b));
     host_pext(b, JIT_T1, la, slot_mask);
 }
 
@@ -163,7 +163,7 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
         host_lea(b, la, host_mem(a->reg, a->disp), 8);
     }
     if (!tr->recipe.kind) {
-        check_keeping_flags(tr, la, bytes, flags, neg);
+        check_keeping_flags(tr, la, bytes, flags, neg, s);
         host_load(b, JIT_T1,
                   host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))), 8);
     } else {
@@ -195,6 +195,94 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
     return host_mem_sib(a->reg, JIT_T1, 0, a->disp);
 }
 
+/* Checks the whole range of group @g, whose register is @base and has moved by @step. */
+static void check_group(struct jit_tr *tr, struct jit_group *g, unsigned base, int32_t step)
+{
+    struct host_buf *b = &tr->b;
+    size_t neg =
+        tlb_at(tr, g->write ? offsetof(struct x86_dtlb, wneg) : offsetof(struct x86_dtlb, rneg));
+    struct jit_stub *s = jit_unshared_stub(tr);
+    int32_t span = g->hi - g->lo;
+
+    host_lea(b, JIT_T0, host_mem(base, g->lo - step), 8);
+    if (!tr->recipe.kind) {
+        check_keeping_flags(tr, JIT_T0, (unsigned)span, 0, neg, s);
+    } else {
+        s->redo_flags = true;
+        s->recipe = tr->recipe;
+        host_pext(b, JIT_T1, JIT_T0, own_state(offsetof(struct jit_cpu, slot_mask)));
+        host_alu(b, HALU_ADD, JIT_T0, host_state_index(JIT_T1, neg), 8);
+        host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T0), (int32_t)PAGE_SIZE - span, 8);
+        jit_stub_from(s, host_jcc(b, 7));
+        tr->valid = false;
+    }
+    host_load(b, JIT_T1, host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))),
+              8);
+    g->ready = true;
+}
+
+/* #GP for an operand that is not aligned to its size: the interpreter's. */
+static void check_alignment(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes)
+{
+    struct host_buf *b = &tr->b;
+    struct jit_stub *s = jit_site_stub(tr);
+
+    if (!tr->recipe.kind) {
+        host_lea(b, JIT_T1, host_mem(base, disp), 8);
+        host_pext(b, JIT_T1, JIT_T1,
+                  own_state(offsetof(struct jit_cpu, low_mask) + (bytes == 32 ? 8 : 0)));
+        host_jrcxz(b, 5);
+        jit_stub_from(s, host_jmp(b));
+    } else {
+        struct host_rm t0 = host_reg_rm(JIT_T0);
+
+        s->redo_flags = true;
+        s->recipe = tr->recipe;
+        host_lea(b, JIT_T0, host_mem(base, disp), 8);
+        host_op(b, 0, 0xf7, 0, &t0); /* test */
+        host_u32(b, bytes - 1);
+        jit_stub_from(s, host_jcc(b, 5));
+        tr->valid = false;
+    }
+}
+
+/* The operand as a member of a group; false: it is none. @which: index in tr->member. */
+static bool by_group(struct jit_tr *tr, unsigned which, unsigned base, int32_t disp, unsigned bytes,
+                     unsigned flags, struct host_rm *ret)
+{
+    const struct jit_member *m = &tr->member[tr->cur][which];
+    struct jit_group *g;
+    struct host_rm slot;
+
+    if (m->group < 0) {
+        return false;
+    }
+    g = &tr->groups[m->group];
+    if (g->members < 2 || disp + m->step < g->lo || disp + m->step + (int32_t)bytes > g->hi ||
+        ((flags & JIT_WRITE) && !g->write)) {
+        return false;
+    }
+    slot = own_state(offsetof(struct jit_cpu, shared) + 8 * (size_t)m->group);
+    base = jit_host_reg[base];
+    if (flags & JIT_ALIGN) {
+        check_alignment(tr, base, disp, bytes);
+    }
+    if (g->ready) {
+        host_load(&tr->b, JIT_T1, slot, 8);
+    } else {
+        check_group(tr, g, base, m->step);
+        host_store(&tr->b, slot, JIT_T1, 8);
+    }
+    *ret = host_mem_sib(base, JIT_T1, 0, disp);
+    return true;
+}
+
+bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    return i->base < 16 && i->index == X86_ZERO && i->seg < X86_FS && !jit_in_memory(i->base) &&
+           i->asize == (tr->flat32 ? 4 : 8) && !(tr->flat32 && i->seg == X86_CS);
+}
+
 static struct host_rm finish(struct jit_tr *tr, struct host_rm rm, unsigned flags)
 {
     bool by_guest = rm.base != JIT_T0 && rm.base != JIT_T1;
@@ -209,8 +297,13 @@ static struct host_rm finish(struct jit_tr *tr, struct host_rm rm, unsigned flag
 
 struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes, unsigned flags)
 {
-    struct address a = address_of(tr, i);
+    struct address a;
+    struct host_rm rm;
 
+    if (jit_plain_base(tr, i) && by_group(tr, 0, i->base, i->disp, bytes, flags, &rm)) {
+        return finish(tr, rm, flags);
+    }
+    a = address_of(tr, i);
     return finish(
         tr, a.constant ? check_constant(tr, &a, bytes, flags) : check(tr, &a, bytes, flags), flags);
 }
@@ -219,7 +312,11 @@ struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigne
                          unsigned flags)
 {
     struct address a = {.reg = jit_host_reg[base], .disp = disp};
+    struct host_rm rm;
 
+    if (base == X86_RSP && by_group(tr, 1, base, disp, bytes, flags, &rm)) {
+        return finish(tr, rm, flags);
+    }
     if (tr->flat32) {
         host_lea(&tr->b, JIT_T0, host_mem(a.reg, disp), 4);
         a = (struct address){.reg = JIT_T0};

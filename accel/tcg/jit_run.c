@@ -102,8 +102,8 @@ static struct tcg_crossing *crossing_at(struct tcg_cpu *tc)
     return (la & ~PAGE_MASK) > PAGE_SIZE - 15 ? tcg_crossing_find(tc, la) : NULL;
 }
 
-/* The block at cpu->rip, or NULL. May raise. */
-static struct jit_block *find(struct tcg_cpu *tc)
+/* The block at cpu->rip, or NULL. @variant: JIT_MODE_UNSHARED or 0. May raise. */
+static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant)
 {
     struct x86_cpu *cpu = tc->cpu;
     uint32_t mode = jit_mode(cpu);
@@ -115,6 +115,7 @@ static struct jit_block *find(struct tcg_cpu *tc)
     if (!mode || (cpu->mode & MODE_SLOW) || cpu->interrupt_shadow) {
         return NULL;
     }
+    mode |= variant;
     cpu->start_rip = cpu->rip;
     if (!(mode & MODE_CODE64)) {
         cpu->rip = cpu->start_rip = (uint32_t)cpu->rip;
@@ -138,7 +139,7 @@ static struct jit_block *find(struct tcg_cpu *tc)
     }
     itlb = cpu->itlb_now;
     __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
-    jit_note_jump(tc->tcg->jit, cpu, b); /* and forgets the targets of another mode */
+    jit_jumps_mode(cpu, mode & ~JIT_MODE_UNSHARED);
     return b;
 }
 
@@ -161,7 +162,7 @@ static struct jit_block *behind_crossing(struct tcg_cpu *tc, struct jit_block *f
             jit_fpu_save(cpu);
         }
         tcg_crossing_run(cpu, c);
-        found = x86_disturbed(cpu) ? NULL : find(tc);
+        found = x86_disturbed(cpu) ? NULL : find(tc, 0);
     }
     return found;
 }
@@ -176,10 +177,11 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
-    b = behind_crossing(tc, find(tc));
+    b = behind_crossing(tc, find(tc, 0));
     if (!b) {
         return NULL;
     }
+    jit_note_jump(j, cpu, b);
     flags_to_host(cpu);
     return b->body + j->to_x;
 }
@@ -198,7 +200,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
-    found = find(tc);
+    found = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0);
     b = behind_crossing(tc, found);
     if (!b) {
         return NULL;
@@ -260,7 +262,7 @@ bool jit_run(struct tcg_cpu *tc)
 {
     struct jit *j = tc->tcg->jit;
     struct x86_cpu *cpu = tc->cpu;
-    struct jit_block *b = find(tc);
+    struct jit_block *b = find(tc, 0);
     void (*enter)(const uint8_t *code) = (void (*)(const uint8_t *))(j->thunk.enter + j->to_x);
 
     if (!b) {

@@ -7,6 +7,7 @@
  */
 #include "accel/tcg/jit_translate.h"
 #include "util/log.h"
+#include <string.h>
 
 #define BRANCHES_MAX 4 /* conditional jumps in one block */
 
@@ -312,6 +313,18 @@ void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const stru
     tr->ended = true;
 }
 
+struct jit_stub *jit_unshared_stub(struct jit_tr *tr)
+{
+    uint64_t target = tr->next - tr->insn[tr->cur].len;
+    struct jit_exit *e = new_exit(tr, tr->flat32 ? (uint32_t)target : target);
+    struct jit_stub *s = new_stub(tr);
+
+    e->unshared = true;
+    s->id = (uint32_t)(e - tr->jit->exits);
+    s->is_exit = s->unshared = true;
+    return s;
+}
+
 static void emit_stubs(struct jit_tr *tr)
 {
     for (unsigned n = 0; n < tr->stub_count; n++) {
@@ -320,13 +333,17 @@ static void emit_stubs(struct jit_tr *tr)
         for (unsigned k = 0; k < ARRAY_SIZE(s->from) && s->from[k]; k++) {
             host_link(s->from[k], tr->b.p);
         }
-        if (s->is_exit) {
-            tr->jit->exits[s->id].stub = tr->b.p;
-        }
         if (s->redo_flags) {
             jit_emit_recipe(&tr->b, &s->recipe);
         } else if (s->load_flags) {
             load_flags(&tr->b);
+        }
+        if (s->unshared) {
+            tr->jit->exits[s->id].patch = host_jmp(&tr->b);
+            host_link(tr->b.p - 4, tr->b.p);
+        }
+        if (s->is_exit) {
+            tr->jit->exits[s->id].stub = tr->b.p;
         }
         jump_to_thunk(&tr->b, s->id, s->is_exit ? tr->jit->thunk.follow : tr->jit->thunk.slow);
     }
@@ -492,6 +509,11 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
         blk->fpu |= plans[n].fpu;
     }
     find_live(tr, plans);
+    if (blk->mode & JIT_MODE_UNSHARED) {
+        memset(tr->member, -1, sizeof(tr->member));
+    } else {
+        jit_find_groups(tr, plans);
+    }
     emit_entry(tr);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;

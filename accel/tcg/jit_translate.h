@@ -35,9 +35,24 @@ struct jit_stub {
     uint8_t *from[6]; /* jumps to it; NULL: fewer */
     uint32_t id;      /* site or exit */
     bool is_exit;
+    bool unshared;   /* leaves for the rest of the block without groups */
     bool redo_flags; /* by the recipe */
     bool load_flags; /* from jit_cpu.saved, where jit_save_flags() has put them */
     struct jit_recipe recipe;
+};
+
+/* Memory operands off one register that share a TLB check (jit_group.c). */
+#define JIT_GROUPS 12
+struct jit_group {
+    int32_t lo, hi; /* the range, relative to the register as it is at the first member */
+    int32_t step;   /* how far it has moved; while groups are looked for */
+    bool write;
+    bool ready; /* the check has been emitted */
+    unsigned members;
+};
+struct jit_member {
+    int8_t group; /* -1: none */
+    int32_t step; /* how far the register has moved since the first member */
 };
 
 #define JIT_STUBS (2 * JIT_BLOCK_INSNS + 16)
@@ -61,6 +76,9 @@ struct jit_tr {
     struct jit_stub *site_stub;
     struct jit_stub stubs[JIT_STUBS];
     unsigned stub_count;
+    struct jit_group groups[JIT_GROUPS];
+    unsigned group_count;
+    struct jit_member member[JIT_BLOCK_INSNS][2]; /* the memory operand; the stack's */
     uint8_t *at[JIT_BLOCK_INSNS + 1];       /* where each instruction's code begins; the stubs */
     struct jit_recipe had[JIT_BLOCK_INSNS]; /* for the log: the recipe before each */
 };
@@ -137,6 +155,13 @@ struct jit_plan {
     uint32_t writes; /* guest registers, by bits */
     void (*emit)(struct jit_tr *tr, const struct x86_insn *i);
 };
+
+/* jit_group.c: finds tr->groups, of a decoded block. */
+void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans);
+/* Whether the operand of @i is just a pinned register and a displacement. */
+bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i);
+/* A stub that leaves the block before the current instruction, for when a group's check fails. */
+struct jit_stub *jit_unshared_stub(struct jit_tr *tr);
 
 /* jit_log.c: writes the translated block to the log, for the topics that are on. */
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);
