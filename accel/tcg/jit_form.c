@@ -181,12 +181,12 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
         to_scratch(tr, &rm_use, JIT_T0); /* the mirror image: reg is AH and rotated, rm is AL */
         rm = host_reg_rm(JIT_T0);
     }
+    if (f->cl) { /* before CH may be rotated into its place */
+        host_load(&tr->b, JIT_T1, jit_gpr(X86_RCX), 4);
+    }
     rotate_high(tr, &reg);
     if (!mem && !(reg.rotated && reg.r == rm_use.r)) {
         rotate_high(tr, &rm_use);
-    }
-    if (f->cl) {
-        host_load(&tr->b, JIT_T1, jit_gpr(X86_RCX), 4);
     }
     if ((reg.used && reg.bytes == 1) || (!mem && f->rm >= 0 && rm_use.bytes == 1)) {
         flags |= HOP_BYTE;

@@ -60,10 +60,13 @@ static void bit_put(uint64_t *bits, unsigned n, bool on)
     bits[n / 64] = (bits[n / 64] & ~(1ULL << (n % 64))) | (uint64_t)on << (n % 64);
 }
 
-/* Minus a page of another slot: no address that looks here can match. */
+/*
+ * Minus a page of another slot: no address that looks here can match, whatever its other bits. Far
+ * away, because translated code looks with the last byte of a range up to a page long.
+ */
 static uint64_t never(unsigned slot)
 {
-    return -((uint64_t)(slot ^ 1) << PAGE_BITS);
+    return -((uint64_t)(slot ^ ITLB_SLOTS / 2) << PAGE_BITS);
 }
 
 static void slot_clear(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned slot)
