@@ -5,6 +5,7 @@
  */
 #include "target/i386/simd.h"
 
+#include "target/i386/tlb.h"
 #include "target/i386/x87.h"
 
 /* All full-width moves: what is not loaded becomes zero, what is not stored stays. */
@@ -183,29 +184,41 @@ void exec_VMASKMOVPD_ST(struct x86_cpu *cpu, const struct x86_insn *i)
     masked_store(cpu, i, 8);
 }
 
+static inline uint64_t gather_element(struct x86_cpu *cpu, const struct x86_insn *i, uint64_t ea,
+                                      unsigned size)
+{
+    const struct x86_dtlb *d = cpu->tlb_now;
+    uint64_t la = ea + cpu->seg_base[i->seg];
+    unsigned slot = tlb_slot(la);
+
+    if (G_LIKELY(x86_is_64(cpu) && tlb_hit(la, d->rneg[slot], size))) {
+        return load_le((const void *)(la + d->addend[slot]), size);
+    }
+    return mem_read(cpu, seg_linear(cpu, i->seg, ea, size, /* write= */ false), size);
+}
+
 /*
  * VGATHER, VPGATHER. Elements are taken in order; each one taken clears its mask, so that after a
- * fault the instruction starts again with what is left.
+ * fault the instruction starts again with what is left. Inlined, with sizes that are constants.
  */
-static void gather(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
-                   unsigned index_size)
+static inline __attribute__((always_inline)) void
+gather(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size, unsigned index_size)
 {
     unsigned wider = size > index_size ? size : index_size;
     unsigned count = insn_vector_bytes(i) / wider;
     union x86_vec *dest = &cpu->vec[i->reg], *mask = &cpu->vec[i->vvvv];
     union x86_vec index = cpu->vec[i->index];
-    uint64_t base = cpu->regs[i->base] + (int64_t)i->disp;
+    uint64_t base = cpu->regs[i->base] + (int64_t)i->disp, cut = ~0ull >> (64 - 8 * i->asize);
 
     if (i->reg == i->vvvv || i->reg == i->index || i->vvvv == i->index) {
         x86_raise(cpu, EXC_UD, 0);
     }
     for (unsigned k = 0; k < count; k++) {
         if (selected(mask, k, size)) {
-            int64_t n = sign_extend(load_le(&index.b[k * index_size], index_size), index_size);
-            uint64_t ea = (base + ((uint64_t)n << i->scale)) & (~0ull >> (64 - 8 * i->asize));
-            uint64_t la = seg_linear(cpu, i->seg, ea, size, /* write= */ false);
+            uint64_t n = index_size == 4 ? (uint64_t)(int32_t)index.d[k] : index.q[k];
+            uint64_t v = gather_element(cpu, i, (base + (n << i->scale)) & cut, size);
 
-            store_le(&dest->b[k * size], mem_read(cpu, la, size), size);
+            store_le(&dest->b[k * size], v, size);
         }
         store_le(&mask->b[k * size], 0, size);
     }
