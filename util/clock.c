@@ -32,6 +32,12 @@ void clock_fini(struct clock *c)
     g_mutex_clear(&c->lock);
 }
 
+/* What a running virtual clock adds its offset to. */
+static int64_t elapsed_ns(const struct clock *c)
+{
+    return c->source ? c->source->elapsed_ns(c->source_opaque) : monotonic_ns();
+}
+
 int64_t clock_now_ns(struct clock *c)
 {
     unsigned seq;
@@ -44,7 +50,7 @@ int64_t clock_now_ns(struct clock *c)
         seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         if (__atomic_load_n(&c->running, __ATOMIC_RELAXED) &&
             !__atomic_load_n(&c->manual, __ATOMIC_RELAXED)) {
-            now = monotonic_ns() + __atomic_load_n(&c->offset_ns, __ATOMIC_RELAXED);
+            now = elapsed_ns(c) + __atomic_load_n(&c->offset_ns, __ATOMIC_RELAXED);
         } else {
             now = __atomic_load_n(&c->frozen_ns, __ATOMIC_RELAXED);
         }
@@ -60,14 +66,16 @@ static void clock_change(struct clock *c, bool running, bool manual, int64_t now
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __atomic_store_n(&c->running, running, __ATOMIC_RELAXED);
     __atomic_store_n(&c->manual, manual, __ATOMIC_RELAXED);
-    __atomic_store_n(&c->offset_ns, now_ns - monotonic_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&c->offset_ns, now_ns - elapsed_ns(c), __ATOMIC_RELAXED);
     __atomic_store_n(&c->frozen_ns, now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
 }
 
 static void clock_notify(struct clock *c)
 {
-    if (c->deadline_changed) {
+    if (c->source) {
+        c->source->deadline_changed(c->source_opaque);
+    } else if (c->deadline_changed) {
         c->deadline_changed(c->opaque);
     }
 }
@@ -112,12 +120,33 @@ void clock_set_manual(struct clock *c)
     g_mutex_unlock(&c->lock);
 }
 
+void clock_set_source(struct clock *c, const struct clock_source *source, void *opaque)
+{
+    int64_t now;
+
+    g_assert(c->kind == CLOCK_KIND_VIRTUAL);
+    g_mutex_lock(&c->lock);
+    now = clock_now_ns(c);
+    c->source = source;
+    c->source_opaque = opaque;
+    clock_change(c, c->running, c->manual, now);
+    g_mutex_unlock(&c->lock);
+}
+
+void clock_advance(struct clock *c, int64_t ns)
+{
+    g_assert(c->source);
+    g_mutex_lock(&c->lock);
+    clock_change(c, c->running, c->manual, clock_now_ns(c) + ns);
+    g_mutex_unlock(&c->lock);
+}
+
 int64_t clock_deadline_ns(struct clock *c)
 {
     int64_t deadline = INT64_MAX;
 
     g_mutex_lock(&c->lock);
-    if (c->first && (c->kind != CLOCK_KIND_VIRTUAL || (c->running && !c->manual))) {
+    if (c->first && (c->kind != CLOCK_KIND_VIRTUAL || (c->running && !c->manual && !c->source))) {
         deadline = c->first->deadline_ns;
     }
     g_mutex_unlock(&c->lock);
@@ -151,7 +180,7 @@ static struct timer *clock_pop_due(struct clock *c, int64_t now_ns)
     return t;
 }
 
-bool clock_run_timers(struct clock *c)
+bool clock_run_due(struct clock *c)
 {
     int64_t now = clock_now_ns(c); /* once: a timer that rearms itself at once must not hold us */
     bool ran = false;
@@ -165,6 +194,11 @@ bool clock_run_timers(struct clock *c)
         ran = true;
     }
     return ran;
+}
+
+bool clock_run_timers(struct clock *c)
+{
+    return !c->source && clock_run_due(c);
 }
 
 void clock_step_to(struct clock *c, int64_t now_ns)
