@@ -99,6 +99,8 @@ struct drive {
 struct blocks *blocks_new(GMainContext *context);
 /* Flushes and closes everything. No device uses a drive any more. NULL is fine. */
 void blocks_free(struct blocks *set);
+/* Waits until nothing is in flight, what completions start included. */
+void blocks_settle(struct blocks *set);
 /* Waits for everything in flight, then flushes all that can be written. */
 void blocks_drain(struct blocks *set);
 

@@ -113,6 +113,25 @@ struct blocks *blocks_new(GMainContext *context)
     return set;
 }
 
+static bool any_in_flight(const struct blocks *set)
+{
+    for (guint i = 0; i < set->blocks->len; i++) {
+        const struct block *b = set->blocks->pdata[i];
+
+        if (b->in_flight) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void blocks_settle(struct blocks *set)
+{
+    while (any_in_flight(set)) {
+        blocks_wait(set);
+    }
+}
+
 struct flush_all {
     unsigned pending;
 };

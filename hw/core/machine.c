@@ -4,6 +4,7 @@
  */
 #include "hw/core/machine.h"
 
+#include "block/block.h"
 #include "hw/core/machine_ui.h"
 
 #include "hw/core/info.h"
@@ -315,6 +316,13 @@ void machine_off(struct machine *m, enum machine_notice notice, void (*fn)(void 
 void machine_notify(struct machine *m, enum machine_notice notice)
 {
     run_callbacks(m->notifiers[notice]);
+}
+
+void machine_settle(struct machine *m)
+{
+    if (m->blocks) {
+        blocks_settle(m->blocks);
+    }
 }
 
 void machine_request_reset(struct machine *m, enum machine_cause cause)

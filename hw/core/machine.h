@@ -227,6 +227,9 @@ void machine_off(struct machine *m, enum machine_notice notice, void (*fn)(void 
                  void *opaque);
 void machine_notify(struct machine *m, enum machine_notice notice);
 
+/* Waits until what devices asked of drives is done. Machine lock held. */
+void machine_settle(struct machine *m);
+
 /* Requests by devices; see struct machine_life. */
 void machine_request_reset(struct machine *m, enum machine_cause cause);
 void machine_request_shutdown(struct machine *m, enum machine_cause cause);
