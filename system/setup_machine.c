@@ -373,6 +373,8 @@ static bool rtc_base(const char *base, struct machine *m, GError **error)
                     base);
     }
     m->rtc_offset_ns = g_date_time_difference(at, utc_now) * 1000;
+    m->rtc_base_set = true; /* to the nanosecond, however long the set-up takes */
+    m->rtc_base_ns = g_date_time_to_unix(at) * NS_PER_SEC + g_date_time_get_microsecond(at) * 1000;
     return true;
 }
 

@@ -163,8 +163,10 @@ struct machine {
     bool uuid_set;
     bool no_hpet, no_acpi; /* set by machine properties hpet=, acpi= */
     int64_t rtc_offset_ns; /* guest's RTC minus host's UTC at start */
-    int rtc_clock;         /* enum clock_kind that the RTC follows */
-    bool rtc_slew;         /* driftfix=slew */
+    bool rtc_base_set;     /* the RTC starts at exactly rtc_base_ns, in UTC since 1970 */
+    int64_t rtc_base_ns;
+    int rtc_clock; /* enum clock_kind that the RTC follows */
+    bool rtc_slew; /* driftfix=slew */
     bool debug_thread_names;
     GPtrArray *smbios_options; /* char *: -smbios arguments */
     GPtrArray *acpi_options;   /* char *: -acpitable arguments */

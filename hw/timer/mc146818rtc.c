@@ -654,7 +654,8 @@ static bool rtc_realize(struct device *dev, GError **error)
 {
     struct mc146818 *rtc = from_dev(dev);
     struct machine *m = dev->machine;
-    int64_t start = clock_now_ns(&m->clock_host) + m->rtc_offset_ns;
+    int64_t start =
+        m->rtc_base_set ? m->rtc_base_ns : clock_now_ns(&m->clock_host) + m->rtc_offset_ns;
     int64_t s = start / NS_PER_SEC - (start % NS_PER_SEC < 0);
 
     rtc->clock = m->rtc_clock == CLOCK_KIND_HOST   ? &m->clock_host
