@@ -251,6 +251,16 @@ struct x86_cpu {
     bool rmw_exclusive;               /* the other CPUs are held until the store */
     /* A spin-wait hint: lets other threads run; may be NULL. */
     void (*pause)(struct x86_cpu *cpu);
+    /* What MWAIT does instead of sleeping for a moment; may be NULL. */
+    void (*mwait)(struct x86_cpu *cpu);
+    /* Told of x86_attention(), in the thread that calls it; may be NULL. */
+    void (*attended)(struct x86_cpu *cpu);
+    /* RDRAND and RDSEED give a sequence that begins with @seed instead of the host's numbers. */
+    bool seeded;
+    uint64_t seed;
+    /* What kvmclock's wall clock was when the virtual clock was 0, instead of the host's. */
+    bool wall_fixed;
+    int64_t wall_zero_ns;
     /* Holds (or lets go) all other vCPUs of the machine; may be NULL when there are none. */
     void (*exclusive)(struct x86_cpu *cpu, bool enter);
 };

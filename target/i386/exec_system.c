@@ -157,7 +157,9 @@ void exec_MWAIT(struct x86_cpu *cpu, const struct x86_insn *i)
         x86_raise(cpu, EXC_GP, 0);
     }
     (void)i;
-    if (cpu->monitor_armed && !x86_disturbed(cpu)) {
+    if (cpu->monitor_armed && cpu->mwait) {
+        cpu->mwait(cpu);
+    } else if (cpu->monitor_armed && !x86_disturbed(cpu)) {
         bool begun = x86_io_begin(cpu);
 
         g_usleep(MWAIT_US);
@@ -267,11 +269,26 @@ void exec_WRMSR(struct x86_cpu *cpu, const struct x86_insn *i)
     x86_attention(cpu);
 }
 
+/* SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators"). */
+static uint64_t next_of_seed(struct x86_cpu *cpu)
+{
+    uint64_t z = cpu->seed += 0x9e3779b97f4a7c15ULL;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+    return z ^ z >> 31;
+}
+
 static void random_number(struct x86_cpu *cpu, const struct x86_insn *i)
 {
     uint64_t val = 0;
-    bool ok = getrandom(&val, sizeof(val), GRND_NONBLOCK) == (ssize_t)sizeof(val);
+    bool ok = true;
 
+    if (cpu->seeded) {
+        val = next_of_seed(cpu);
+    } else {
+        ok = getrandom(&val, sizeof(val), GRND_NONBLOCK) == (ssize_t)sizeof(val);
+    }
     operand_store(cpu, i, 0, ok ? val : 0);
     flags_set_status(cpu, ok ? FLAG_CF : 0);
 }

@@ -74,7 +74,8 @@ void x86_kvmclock_update(struct x86_cpu *cpu)
 void x86_kvmclock_write_wall(struct x86_cpu *cpu)
 {
     uint64_t page = cpu->msr.kvm_wall_clock;
-    uint64_t zero = (uint64_t)g_get_real_time() * 1000 - system_ns(cpu);
+    uint64_t zero = cpu->wall_fixed ? (uint64_t)cpu->wall_zero_ns
+                                    : (uint64_t)g_get_real_time() * 1000 - system_ns(cpu);
     uint32_t version = (uint32_t)phys_read(cpu, page + VERSION, 4) | 1;
 
     phys_write(cpu, page + VERSION, version, 4);

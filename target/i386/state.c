@@ -128,6 +128,9 @@ void x86_eflags_set(struct x86_cpu *cpu, uint32_t eflags)
 void x86_attention(struct x86_cpu *cpu)
 {
     __atomic_store_n(&cpu->undisturbed, 0, __ATOMIC_RELEASE);
+    if (cpu->attended) {
+        cpu->attended(cpu);
+    }
 }
 
 void x86_cpu_state_loaded(struct x86_cpu *cpu)

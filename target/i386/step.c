@@ -149,7 +149,7 @@ void x86_step_one(struct x86_cpu *cpu)
         cpu->rip &= 0xffffffff;
     }
     x86_exec(cpu, &i);
-    cpu->executed++;
+    cpu->executed += !cpu->insn_again;
     cpu->insn_again = false;
     if (shadow) {
         cpu->interrupt_shadow = false;
