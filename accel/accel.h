@@ -54,6 +54,7 @@ struct accel_type {
     void (*print_info)(struct accel *a, void (*print)(void *opaque, const char *fmt, ...),
                        void *opaque);
     bool halts_in_engine; /* run() itself waits while the CPU is halted (in-kernel irqchip) */
+    bool counts;          /* does what m->icount asks for */
     bool no_vcpus;        /* CPUs exist but never run (device tests) */
 };
 

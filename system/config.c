@@ -24,6 +24,7 @@ struct config *config_new(void)
     c->machine = options_new("-machine");
     c->memory = options_new("-m");
     c->smp = options_new("-smp");
+    c->icount = options_new("-icount");
     c->boot = options_new("-boot");
     c->rtc = options_new("-rtc");
     c->action = options_new("-action");
@@ -54,7 +55,8 @@ void config_free(struct config *c)
                           c->smbios,    c->fw_cfg,    c->firmware_dirs, c->drives,  c->acpi_tables,
                           c->chardevs,  c->devices,   c->monitors,      c->mons,    c->serials,
                           c->parallels, c->debugcons, c->blockdevs};
-    struct options *groups[] = {c->machine, c->memory, c->smp, c->boot, c->rtc, c->action};
+    struct options *groups[] = {c->machine, c->memory, c->smp,   c->icount,
+                                c->boot,    c->rtc,    c->action};
     char *strings[] = {c->cpu,  c->mem_path, c->kernel,   c->initrd,      c->append, c->dtb,
                        c->bios, c->vga,      c->display,  c->escape_char, c->qtest,  c->name,
                        c->uuid, c->pidfile,  c->log_file, c->log_topics};

@@ -27,7 +27,7 @@ struct config {
     struct options *machine; /* all -machine texts together; later keys win */
     GPtrArray *accels;       /* char *: engines in order of preference, with their properties */
     char *cpu;
-    struct options *memory, *smp;
+    struct options *memory, *smp, *icount;
     GPtrArray *numa, *objects, *globals, *sets; /* char * */
     char *mem_path;
     bool mem_prealloc, mem_lock;

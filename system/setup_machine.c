@@ -127,6 +127,10 @@ static bool try_accel(struct machine *m, struct config *c, const char *text, GEr
              near ? "'?" : "");
         goto out;
     }
+    if (m->icount.on && !type->counts) {
+        fail(error, "-icount needs -accel tcg; engine '%s' cannot count instructions", name);
+        goto out;
+    }
     if (type->available && !type->available(error)) {
         g_prefix_error(error, "-accel %s: ", name);
         goto out;
@@ -287,6 +291,47 @@ static bool setup_smp(struct machine *m, struct config *c, GError **error)
                     m->type->max_cpus, s.max_cpus);
     }
     m->smp = s;
+    return true;
+}
+
+/* -icount. What the engine says to it comes in setup_accel(). */
+static bool setup_icount(struct machine *m, struct config *c, GError **error)
+{
+    static const char *const known[] = {"shift", "sleep", "align", NULL};
+    static const char *const replay[] = {"rr", "rrfile", "rrsnapshot", NULL};
+    const char *shift_text = options_get(c->icount, "shift");
+    uint64_t shift;
+    bool align;
+
+    if (c->icount->items->len == 0) {
+        return true;
+    }
+    for (unsigned i = 0; replay[i]; i++) {
+        if (options_has(c->icount, replay[i])) {
+            return fail(error, "-icount: %s=: this version has no record and replay", replay[i]);
+        }
+    }
+    if (!shift_text) {
+        return fail(error, "-icount needs shift=N, N from 0 to %d", ICOUNT_MAX_SHIFT);
+    }
+    if (strcmp(shift_text, "auto") == 0) {
+        return fail(error,
+                    "-icount: shift=auto follows the host's speed, which this version does not; "
+                    "use a fixed one, shift=0 to shift=%d",
+                    ICOUNT_MAX_SHIFT);
+    }
+    if (!options_get_uint(c->icount, "shift", 0, ICOUNT_MAX_SHIFT, &shift, error) ||
+        !options_get_bool(c->icount, "sleep", true, &m->icount.sleep, error) ||
+        !options_get_bool(c->icount, "align", false, &align, error) ||
+        !options_unused(c->icount, known, error)) {
+        return false;
+    }
+    if (align) {
+        return fail(error, "-icount: align=on would follow the host's time, which this version "
+                           "does not; leave it out");
+    }
+    m->icount.shift = (unsigned)shift;
+    m->icount.on = true;
     return true;
 }
 
@@ -455,8 +500,8 @@ static bool setup_globals(struct machine *m, struct config *c, GError **error)
 
 bool setup_basics(struct machine *m, struct config *c, GError **error)
 {
-    if (!setup_name(m, c, error) || !setup_smp(m, c, error) || !setup_boot(m, c, error) ||
-        !setup_rtc(m, c, error) || !setup_globals(m, c, error)) {
+    if (!setup_name(m, c, error) || !setup_smp(m, c, error) || !setup_icount(m, c, error) ||
+        !setup_boot(m, c, error) || !setup_rtc(m, c, error) || !setup_globals(m, c, error)) {
         return false;
     }
     if (c->uuid) {

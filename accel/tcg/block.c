@@ -293,14 +293,14 @@ static struct tcg_block *build(struct tcg_cpu *tc, const struct phys_page *p, un
 {
     struct x86_cpu *cpu = tc->cpu;
     struct tcg_block *b = arena_room(tc);
-    unsigned at = offset, limit = PAGE_SIZE, n = 0;
+    unsigned at = offset, limit = PAGE_SIZE, n = 0, most = tc->tcg->one_insn ? 1 : BLOCK_MAX;
     bool branches = false, after_sti = false; /* one more after STI: its shadow ends in here */
 
     if (!b) {
         return NULL;
     }
     *b = (struct tcg_block){.host = p->host + offset, .mode = cpu->mode & BLOCK_MODE};
-    while (n < BLOCK_MAX && at < limit && !branches) {
+    while (n < most && at < limit && !branches) {
         struct x86_insn *i = &b->insn[n];
         bool was_after_sti = after_sti;
 
@@ -450,6 +450,9 @@ struct tcg_block *tcg_block_find(struct tcg_cpu *tc)
     }
     if (!cached) {
         return cpu->rip + b->bytes - 1 <= cpu->seg[X86_CS].limit ? b : NULL;
+    }
+    if (tc->tcg->icount) {
+        return b; /* no block leads to another one */
     }
     if (from && !from->dead && tc->link_rip == cpu->rip &&
         page_of(from->host) == page_of(b->host) && from->mode == b->mode) {

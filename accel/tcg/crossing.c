@@ -47,7 +47,7 @@ static void execute(struct x86_cpu *cpu, const struct x86_insn *i)
     cpu->insn = i;
     cpu->rip += i->len;
     x86_exec(cpu, i);
-    cpu->executed++;
+    cpu->executed += !cpu->insn_again;
     cpu->insn_again = false;
 }
 

@@ -27,6 +27,7 @@ static void run_string(struct x86_cpu *cpu, const struct x86_insn *i)
     insn_row(i)->exec(cpu, i);
     if (cpu->insn_again) {
         cpu->insn_again = false;
+        tcg_of(cpu)->left_at = i;
         return;
     }
     tcg_next(cpu, i);
@@ -43,9 +44,11 @@ static void run_sti(struct x86_cpu *cpu, const struct x86_insn *i)
     tcg_next(cpu, i);
 }
 
+/* Takes the place of an entry that is not to run: the one before it was the last. */
 void tcg_run_stop(struct x86_cpu *cpu, const struct x86_insn *i)
 {
-    cpu->rip = cpu->block_rip + i->end;
+    cpu->rip = cpu->block_rip + i[-1].end;
+    tcg_of(cpu)->left_at = i;
 }
 
 /* The last instruction has set cpu->rip. */

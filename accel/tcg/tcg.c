@@ -6,6 +6,7 @@
  * run into each other and come back here when they find no successor, or for attention. A fault
  * unwinds to the loop with longjmp().
  */
+#include "accel/tcg/icount.h"
 #include "accel/tcg/jit.h"
 #include "hw/core/machine.h"
 #include "target/i386/step.h"
@@ -38,13 +39,13 @@ static bool tcg_init(struct accel *a, struct machine *m, GError **error)
 {
     struct tcg *t = container_of(a, struct tcg, accel);
 
-    (void)m;
     g_mutex_init(&t->lock);
     g_cond_init(&t->changed);
     g_mutex_init(&t->code_lock);
     t->code_lines = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     t->cpus = g_ptr_array_new();
-    if (t->use_jit && host_fits()) {
+    t->icount = m->icount.on ? icount_new(m) : NULL;
+    if (t->use_jit && !t->icount && !t->one_insn && host_fits()) {
         t->jit = jit_new(t, (t->tb_size ? t->tb_size : TB_SIZE) << 20, error);
         return t->jit;
     }
@@ -55,6 +56,7 @@ static void tcg_fini(struct accel *a)
 {
     struct tcg *t = container_of(a, struct tcg, accel);
 
+    icount_free(t->icount);
     jit_free(t->jit);
     g_hash_table_destroy(t->code_lines);
     g_ptr_array_free(t->cpus, TRUE);
@@ -109,6 +111,9 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
         syscall(SYS_arch_prctl, ARCH_SET_GS, tc->cpu);
     }
     tcg_attach(tc->tcg, tc);
+    if (tc->tcg->icount) {
+        icount_attach(tc->tcg->icount, tc);
+    }
     rcu_set_nudge(leave_section, tc->cpu);
     return true;
 }
@@ -118,6 +123,9 @@ static void tcg_vcpu_fini(struct vcpu *v)
     struct tcg_cpu *tc = v->engine;
 
     rcu_set_nudge(NULL, NULL);
+    if (tc->tcg->icount) {
+        icount_detach(tc->tcg->icount, tc);
+    }
     g_mutex_lock(&tc->tcg->code_lock);
     g_ptr_array_remove(tc->tcg->cpus, tc);
     g_mutex_unlock(&tc->tcg->code_lock);
@@ -126,13 +134,6 @@ static void tcg_vcpu_fini(struct vcpu *v)
     tcg_blocks_fini(tc);
     g_free(tc);
 }
-
-enum attend {
-    ATTEND_RUN,  /* go on with blocks */
-    ATTEND_STEP, /* go on with one instruction */
-    ATTEND_EXIT,
-    ATTEND_HALT,
-};
 
 static void drop_code(struct tcg_cpu *tc)
 {
@@ -145,8 +146,7 @@ static void drop_code(struct tcg_cpu *tc)
     }
 }
 
-/* Serves what disturbs the CPU. May raise. */
-static enum attend attend(struct tcg_cpu *tc)
+enum tcg_attend tcg_attend(struct tcg_cpu *tc)
 {
     struct x86_cpu *cpu = tc->cpu;
     bool may_run;
@@ -160,19 +160,19 @@ static enum attend attend(struct tcg_cpu *tc)
         drop_code(tc);
     }
     if (!may_run) {
-        return ATTEND_HALT;
+        return TCG_HALT;
     }
     if ((__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE) & X86_REQ_EXIT) ||
         __atomic_load_n(&tc->vcpu->exit_request, __ATOMIC_ACQUIRE)) {
         x86_cpu_unrequest(cpu, X86_REQ_EXIT);
         x86_attention(cpu); /* whatever else there is will be seen by the next run */
-        return ATTEND_EXIT;
+        return TCG_EXIT;
     }
-    return cpu->interrupt_shadow || (cpu->mode & MODE_SLOW) ? ATTEND_STEP : ATTEND_RUN;
+    return cpu->interrupt_shadow || (cpu->mode & MODE_SLOW) ? TCG_STEP : TCG_RUN;
 }
 
-/* For -d exec and -d cpu: blocks come back here one by one. */
-static void log_block_entry(struct x86_cpu *cpu)
+/* Blocks come back to the loop one by one. */
+void tcg_log_block(struct x86_cpu *cpu)
 {
     log_printf(LOG_EXEC, "CPU %u: %04x:%016" PRIx64 " mode %#x\n", cpu->index, cpu->seg[X86_CS].sel,
                cpu->rip, cpu->mode);
@@ -180,7 +180,7 @@ static void log_block_entry(struct x86_cpu *cpu)
     x86_attention(cpu);
 }
 
-static void step(struct tcg_cpu *tc)
+void tcg_step(struct tcg_cpu *tc)
 {
     tc->steps++;
     if (!tcg_crossing_learn(tc)) {
@@ -203,16 +203,16 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
             if (tc->tcg->jit) {
                 jit_fpu_save(cpu);
             }
-            switch (attend(tc)) {
-            case ATTEND_HALT:
+            switch (tcg_attend(tc)) {
+            case TCG_HALT:
                 __atomic_store_n(&tc->vcpu->halted, true, __ATOMIC_SEQ_CST);
                 return VCPU_EXIT_HALTED;
-            case ATTEND_EXIT:
+            case TCG_EXIT:
                 return VCPU_EXIT_REQUEST;
-            case ATTEND_STEP:
-                step(tc);
+            case TCG_STEP:
+                tcg_step(tc);
                 continue;
-            case ATTEND_RUN:
+            case TCG_RUN:
                 break;
             }
         }
@@ -224,16 +224,31 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
         }
         b = tcg_block_find(tc);
         if (log_on(LOG_EXEC) || log_on(LOG_CPU)) {
-            log_block_entry(cpu);
+            tcg_log_block(cpu);
         }
         if (b) {
             tcg_run_block(cpu, b);
         } else if (tc->crossing) {
             tcg_crossing_run(cpu, tc->crossing);
         } else {
-            step(tc);
+            tcg_step(tc);
         }
     }
+}
+
+void tcg_section_begin(struct tcg_cpu *tc)
+{
+    x86_attention(tc->cpu);
+    tcg_run_begin(tc->tcg);
+    __atomic_store_n(&tc->thread, g_thread_self(), __ATOMIC_RELEASE);
+    rcu_read_lock();
+}
+
+void tcg_section_end(struct tcg_cpu *tc)
+{
+    rcu_read_unlock();
+    __atomic_store_n(&tc->thread, NULL, __ATOMIC_RELEASE);
+    tcg_run_end(tc->tcg);
 }
 
 static enum vcpu_exit tcg_run(struct vcpu *v)
@@ -241,21 +256,24 @@ static enum vcpu_exit tcg_run(struct vcpu *v)
     struct tcg_cpu *tc = v->engine;
     enum vcpu_exit why;
 
+    if (tc->tcg->icount) {
+        return icount_run(tc);
+    }
     __atomic_store_n(&v->halted, false, __ATOMIC_SEQ_CST);
-    x86_attention(tc->cpu);
-    tcg_run_begin(tc->tcg);
-    __atomic_store_n(&tc->thread, g_thread_self(), __ATOMIC_RELEASE);
-    rcu_read_lock();
+    tcg_section_begin(tc);
     why = loop(tc);
-    rcu_read_unlock();
-    __atomic_store_n(&tc->thread, NULL, __ATOMIC_RELEASE);
-    tcg_run_end(tc->tcg);
+    tcg_section_end(tc);
     return why;
 }
 
 static void tcg_kick(struct vcpu *v)
 {
+    struct tcg *t = tcg_of_vcpu(v);
+
     x86_attention(x86_vcpu_cpu(v));
+    if (t->icount) {
+        icount_kick(t->icount);
+    }
 }
 
 static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const char *fmt, ...),
@@ -263,6 +281,9 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
 {
     struct tcg *t = container_of(a, struct tcg, accel);
 
+    if (t->icount) {
+        icount_print(t->icount, print, opaque);
+    }
     g_mutex_lock(&t->code_lock);
     if (t->jit) {
         jit_print_locked(t->jit, print, opaque);
@@ -290,6 +311,8 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
 static const struct property tcg_props[] = {
     PROP_BOOL(struct tcg, use_jit, "jit", true, "translate guest code (off: interpret it)"),
     PROP_U64(struct tcg, tb_size, "tb-size", 0, "MiB of translated code to keep; 0: 256"),
+    PROP_BOOL(struct tcg, one_insn, "one-insn-per-tb", false,
+              "decode and run instructions one by one, without translation"),
     {0},
 };
 
@@ -298,6 +321,7 @@ static const struct accel_type tcg_type = {
     .description = "software CPU",
     .size = sizeof(struct tcg),
     .props = tcg_props,
+    .counts = true,
     .init = tcg_init,
     .fini = tcg_fini,
     .vcpu_init = tcg_vcpu_init,

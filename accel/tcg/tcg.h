@@ -86,6 +86,13 @@ struct tcg_cpu {
     uint8_t *arena;
     size_t arena_used, arena_size;
     GThread *thread; /* in tcg_run(), or NULL; atomic */
+    /* icount.c; only with counted instructions, apart from left_at */
+    struct tcg_block *counted;      /* being run, or NULL */
+    const struct x86_insn *left_at; /* not executed any more: it ends the block early */
+    struct x86_insn *stop;          /* runs tcg_run_stop() until the block is left, or NULL */
+    void (*stop_run)(struct x86_cpu *cpu, const struct x86_insn *i); /* what it is to run */
+    bool attempting; /* a fault now is an instruction's */
+    bool napping;    /* MWAIT */
     /* pages that others wrote to; guarded by lock */
     GMutex lock;
     GArray *stale; /* const uint8_t * */
@@ -94,8 +101,12 @@ struct tcg_cpu {
     uint64_t blocks_made, flushes, invalidations, steps;
 };
 
+struct icount;
+
 struct tcg {
     struct accel accel;
+    bool one_insn;         /* property: blocks of one instruction */
+    struct icount *icount; /* NULL: instructions are not counted */
     /* exclusive sections; guarded by lock */
     GMutex lock;
     GCond changed;
@@ -140,6 +151,23 @@ bool tcg_code_page(struct x86_cpu *cpu, uint64_t la, struct phys_page *ret);
 /* From now on writes to the page call tcg_code_written(). Not with code_lock held. */
 void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p);
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
+
+/* tcg.c: what a loop consists of. */
+enum tcg_attend {
+    TCG_RUN,  /* go on with blocks */
+    TCG_STEP, /* go on with one instruction */
+    TCG_EXIT,
+    TCG_HALT,
+};
+/* Serves what disturbs the CPU. May raise. */
+enum tcg_attend tcg_attend(struct tcg_cpu *tc);
+/* Executes one instruction by itself. May raise. */
+void tcg_step(struct tcg_cpu *tc);
+/* For -d exec and -d cpu. */
+void tcg_log_block(struct x86_cpu *cpu);
+/* Around a loop: the vCPU is in guest code, an RCU reader. */
+void tcg_section_begin(struct tcg_cpu *tc);
+void tcg_section_end(struct tcg_cpu *tc);
 
 /* crossing.c: the entry for @la if it still holds; executing it; executing and keeping a new one
  * (false: the instruction at cpu->rip is nothing for that). */

@@ -102,6 +102,14 @@ struct boot_config {
     char *firmware; /* -bios; NULL: the board's default when one is needed */
 };
 
+/* -icount: virtual time is the number of instructions executed, times 2^shift ns. */
+#define ICOUNT_MAX_SHIFT 10
+struct icount_config {
+    bool on;
+    unsigned shift;
+    bool sleep; /* idle time passes at the host's pace, else at once */
+};
+
 struct machine_type {
     const char *name;  /* "pc-i440fx-1.0" */
     const char *alias; /* "pc" or NULL */
@@ -146,6 +154,7 @@ struct machine {
     struct accel *accel;
     GPtrArray *vcpus; /* struct vcpu */
     struct smp_config smp;
+    struct icount_config icount;
     GArray *numa;    /* struct numa_node */
     char *cpu_model; /* -cpu, or NULL for the default */
 
