@@ -59,15 +59,15 @@ void tcg_blocks_flush(struct tcg_cpu *tc)
     tc->flushes++;
 }
 
-/* The instruction at hand is in a dead block: what follows it there is not to run. */
+/* The instruction at hand is in a dead block: what follows it there is not to run. The last one may
+ * have gone elsewhere, and what comes after it looks for a block anyway. */
 static void stop_running_block(struct tcg_cpu *tc, const struct tcg_block *dead)
 {
     const struct x86_insn *i = tc->cpu->insn;
 
-    if (i >= dead->insn && i < dead->insn + dead->count) {
+    if (i >= dead->insn && i + 1 < dead->insn + dead->count) {
         struct x86_insn *after = (struct x86_insn *)(uintptr_t)(i + 1);
 
-        after->end = i->end;
         after->run = tcg_run_stop;
     }
 }

@@ -122,6 +122,21 @@ static void second_cpu(void)
     }
 }
 
+/* The return address lands beside the code, which thus changes while it goes elsewhere. */
+static void test_stack_in_code(void)
+{
+    uint64_t result, where;
+
+    asm volatile("movq %%rsp, %%rbx\n\tleaq 2f(%%rip), %1\n\tjmp 3f\n\t"
+                 ".balign 64\n3:\tleaq 4f(%%rip), %%rsp\n\txorl %k0, %k0\n\tcall *%1\n\tjmp 5f\n"
+                 "2:\tmovl $1, %k0\n\tret\n\t.balign 8\n\t.quad 0\n4:\n"
+                 "5:\tmovq %%rbx, %%rsp"
+                 : "=&a"(result), "=&d"(where)
+                 :
+                 : "rbx", "memory", "cc");
+    check_eq("calls-with-the-stack-in-the-code", result, 1);
+}
+
 static void test_second_cpu(void)
 {
     unsigned wrong = 0;
@@ -146,6 +161,7 @@ int guest_main(uintptr_t start_info)
     test_rewriting();
     test_next_instruction();
     test_own_loop();
+    test_stack_in_code();
     test_second_cpu();
     finish();
 }
