@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -126,6 +128,65 @@ def test_multiboot_hands_over_what_it_should(accel, tmp_path):
     one.write_bytes(b"module one\0")
     two.write_bytes(b"second module\0")
     run(accel, "multiboot", "-initrd", f"{one} with words,{two}", "-append", "multi boot=1")
+
+
+@pytest.fixture
+def busy_host():
+    """As many processes as there are CPUs, and one more, that want the host for themselves."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            for _ in range(os.cpu_count() + 1)]
+    yield
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+SAME_TIME = ["-rtc", "base=2024-01-01,clock=vm"]
+
+
+@pytest.mark.parametrize("shift", [0, 3, 10])
+def test_counted_instructions_are_all_the_time_there_is(shift, busy_host):
+    """The engine is made much slower, and idle time real: the guest cannot tell."""
+    args = ["-smp", "2", "-append", "cpus=2", *SAME_TIME]
+    first = run("tcg", "icount64", "-icount", f"shift={shift},sleep=off", *args)
+    assert len(re.findall("^saw ", first, re.MULTILINE)) > 30
+    assert run("tcg", "icount64", "-icount", f"shift={shift},sleep=off", *args) == first
+    assert run("tcg", "icount64", "-icount", f"{shift},sleep=on,align=off", *args) == first
+    assert run("tcg,one-insn-per-tb=on", "icount64", "-icount", f"shift={shift},sleep=off",
+               *args) == first
+
+
+def test_counted_cpus_take_turns(busy_host):
+    outputs = {run("tcg", "interrupts64", "-smp", "2", "-icount", "shift=2,sleep=off")
+               for _ in range(3)}
+    assert len(outputs) == 1
+
+
+def test_counted_idle_time(tmp_path):
+    """An hour asleep takes no time with sleep=off; two seconds take two with sleep=on."""
+    begin = time.monotonic()
+    run("tcg", "icount64", "-icount", "shift=3,sleep=off", "-append", "sleep=3600")
+    assert time.monotonic() - begin < 60
+    begin = time.monotonic()
+    run("tcg", "icount64", "-icount", "shift=3,sleep=on", "-append", "sleep=2")
+    assert time.monotonic() - begin >= 2
+
+
+@pytest.mark.parametrize("kind", ["hda", "fda"])
+def test_counted_drives_answer_at_the_same_time(kind, busy_host, tmp_path):
+    image = tmp_path / "image"
+    with open(os.path.join(GUESTS, "readtime16"), "rb") as f:
+        image.write_bytes(f.read() + bytes(1474560 - 512))
+    args = [f"-{kind}", image, "-icount", "shift=2,sleep=off", *SAME_TIME]
+    first = start("tcg", *args)
+    assert first[0] == PASSED, first
+    assert len(set(first[1].split())) == 20
+    assert start("tcg", *args) == first
+
+
+def test_one_instruction_per_block():
+    run("tcg,one-insn-per-tb=on", "exceptions64")
+    run("tcg,one-insn-per-tb=on", "smc64", "-smp", "2")
 
 
 @pytest.fixture

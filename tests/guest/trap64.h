@@ -34,6 +34,7 @@ enum {
     TSS_SELECTOR = 0x40,
     LAPIC = 0xfee00000u,
     AP_CODE = 0x8000,
+    START_INFO_CMDLINE = 24, /* PVH */
 };
 #define USER_BASE (UINT64_C(1) << 39)
 
@@ -227,6 +228,28 @@ static inline void start_ap(void (*fn)(void))
         }
         lapic_write(0x300, 0xc4600 | AP_CODE >> 12); /* start-up IPI */
     }
+}
+
+/* The number behind KEY in the command line that PVH hands over, or 0. */
+static inline uint64_t number_of(uintptr_t start_info, const char *key)
+{
+    const char *s = *(const char *const *)(start_info + START_INFO_CMDLINE);
+    uint64_t val = 0;
+
+    for (; s && *s; s++) {
+        size_t n = 0;
+
+        while (key[n] && s[n] == key[n]) {
+            n++;
+        }
+        if (!key[n]) {
+            for (s += n; *s >= '0' && *s <= '9'; s++) {
+                val = val * 10 + (uint64_t)(*s - '0');
+            }
+            return val;
+        }
+    }
+    return 0;
 }
 
 #endif

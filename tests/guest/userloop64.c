@@ -5,7 +5,7 @@
  */
 #include "tests/guest/trap64.h"
 
-enum { LOOP_INSTRUCTIONS = 8, START_INFO_CMDLINE = 24 };
+enum { LOOP_INSTRUCTIONS = 8 };
 
 /*
  * Eight instructions per turn: arithmetic, shifts, a load, a store, a branch. The same loop is in
@@ -16,28 +16,6 @@ asm("user_loop:\n\t"
     "1:\taddq %rcx, %rax\n\txorq -64(%rsp), %rax\n\tmovq %rax, %rdx\n\tshrq $7, %rdx\n\t"
     "addq %rdx, %rax\n\tmovq %rax, -64(%rsp)\n\tdecq %rdi\n\tjnz 1b\nuser_loop_end:\n\tud2");
 extern char user_loop[], user_loop_end[];
-
-/* The number behind KEY in the command line that PVH hands over, or 0. */
-static uint64_t number_of(uintptr_t start_info, const char *key)
-{
-    const char *s = *(const char *const *)(start_info + START_INFO_CMDLINE);
-    uint64_t val = 0;
-
-    for (; s && *s; s++) {
-        size_t n = 0;
-
-        while (key[n] && s[n] == key[n]) {
-            n++;
-        }
-        if (!key[n]) {
-            for (s += n; *s >= '0' && *s <= '9'; s++) {
-                val = val * 10 + (uint64_t)(*s - '0');
-            }
-            return val;
-        }
-    }
-    return 0;
-}
 
 int guest_main(uintptr_t start_info)
 {
