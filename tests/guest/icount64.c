@@ -24,7 +24,7 @@ enum {
 };
 
 static volatile uint64_t irq_rip, irq_tsc, irq_rcx;
-static volatile unsigned irqs, ap_turns;
+static volatile unsigned irqs, ap_turns, ap_go;
 static uint64_t unit; /* time stamps per instruction */
 static uint8_t __attribute__((used)) buffer[1 << 20];
 
@@ -247,6 +247,9 @@ static void test_mwait(void)
 
 static void second_cpu(void)
 {
+    while (!ap_go) {
+        asm volatile("pause"); /* the first one's turn */
+    }
     for (;;) {
         ap_turns++;
     }
@@ -254,8 +257,8 @@ static void second_cpu(void)
 
 static void show_second_cpu(void)
 {
-    ap_turns = 0;
     start_ap(second_cpu);
+    ap_go = 1;
     if (!check("second-cpu-starts", wait_for(&ap_turns, 1, 20000000))) {
         return;
     }
