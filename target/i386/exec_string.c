@@ -242,8 +242,7 @@ static void repeat(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size,
         count_down(cpu, i, n);
         left -= n;
         done += n;
-        if (left && (done >= BURST || (cpu->mode & MODE_SLOW) ||
-                     x86_disturbed(cpu))) {
+        if (left && (done >= BURST || (cpu->mode & MODE_SLOW) || x86_disturbed(cpu))) {
             again(cpu);
             return;
         }
@@ -330,8 +329,8 @@ static void compare(struct x86_cpu *cpu, const struct x86_insn *i, bool scan)
         if (!more) {
             return;
         }
-        if (reg_addr(cpu, i, X86_RCX) && (++done >= BURST || (cpu->mode & MODE_SLOW) ||
-                                          x86_disturbed(cpu))) {
+        if (reg_addr(cpu, i, X86_RCX) &&
+            (++done >= BURST || (cpu->mode & MODE_SLOW) || x86_disturbed(cpu))) {
             again(cpu);
             return;
         }
