@@ -8,6 +8,7 @@ import dataclasses
 import os
 import re
 import select
+import stat
 import subprocess
 import tempfile
 import time
@@ -54,8 +55,11 @@ class Lines:
         self.tail = []  # the last few, for messages
         os.set_blocking(self.fd, False)
 
-    def next(self, timeout):
-        """(seconds, line); ("timeout", "") or ("end", "")"""
+    def next(self, timeout, prompt=None):
+        """(seconds, line); ("timeout", "") or ("end", "")
+
+        A line with PROMPT in it need not end.
+        """
         end = time.monotonic() + timeout
         while not self.ready:
             left = end - time.monotonic()
@@ -68,6 +72,8 @@ class Lines:
             if not data:
                 return "end", ""
             *lines, self.rest = (self.rest + data).split(b"\n")
+            if prompt and prompt.encode() in self.rest:
+                lines, self.rest = lines + [self.rest], b""
             self.ready += [(now, line.decode(errors="replace").strip()) for line in lines]
         when, line = self.ready.pop(0)
         self.tail = self.tail[-9:] + [line]
@@ -109,10 +115,11 @@ def stop(process):
 
 
 class Host:
-    """Runs tests as processes of this system."""
+    """Runs tests as processes of this system; PREFIX are arguments that run others."""
 
-    def __init__(self, programs):
+    def __init__(self, programs, prefix=()):
         self.programs = programs
+        self.prefix = list(prefix)
 
     def run(self, tests, settings):
         results = {}
@@ -123,7 +130,7 @@ class Host:
 
     def run_one(self, test, settings):
         process = subprocess.Popen(
-            [os.path.join(self.programs, test.program), "run", test.name, str(settings.divisor),
+            [*self.prefix, os.path.join(self.programs, test.program), "run", test.name, str(settings.divisor),
              str(max(settings.min_ms, settings.host_min_ms))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
         lines, reader, result = Lines(process), Reader(True), None
@@ -204,7 +211,10 @@ class Guest:
 
 
 def archive(files):
-    """A cpio archive (newc) of {name: (mode, bytes)}; folders come from the names."""
+    """A cpio archive (newc) of {name: (mode, bytes)}; folders above come from the names.
+
+    A mode without a type is that of a file; the bytes of a link are its target.
+    """
     out, made = [], set()
 
     def add(name, mode, data):
@@ -220,7 +230,9 @@ def archive(files):
             if folder[:part] and folder[:part] not in made:
                 made.add(folder[:part])
                 add(folder[:part], 0o40755, b"")
-        add(name, 0o100000 | mode, data)
+        if stat.S_ISDIR(mode):
+            made.add(name)
+        add(name, mode if stat.S_IFMT(mode) else stat.S_IFREG | mode, data)
     add("TRAILER!!!", 0, b"")
     data = b"".join(out)
     return data + b"\0" * (-len(data) % 512)
