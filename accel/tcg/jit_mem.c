@@ -262,16 +262,23 @@ static bool by_group(struct jit_tr *tr, unsigned which, unsigned base, int32_t d
         ((flags & JIT_WRITE) && !g->write)) {
         return false;
     }
+    if (!g->ready && tr->site_stub) {
+        return false; /* from that site the block would go on without the group's check */
+    }
     slot = own_state(offsetof(struct jit_cpu, shared) + 8 * (size_t)m->group);
     base = jit_host_reg[base];
-    if (flags & JIT_ALIGN) {
-        check_alignment(tr, base, disp, bytes);
-    }
     if (g->ready) {
+        if (flags & JIT_ALIGN) {
+            check_alignment(tr, base, disp, bytes);
+        }
         host_load(&tr->b, JIT_T1, slot, 8);
     } else {
         check_group(tr, g, base, m->step);
         host_store(&tr->b, slot, JIT_T1, 8);
+        if (flags & JIT_ALIGN) {
+            check_alignment(tr, base, disp, bytes);
+            host_load(&tr->b, JIT_T1, slot, 8);
+        }
     }
     *ret = host_mem_sib(base, JIT_T1, 0, disp);
     return true;
