@@ -46,7 +46,7 @@ static bool host_differs(struct judge *j, const struct program *p)
 
 static bool engine_differs(struct judge *j, const struct program *p)
 {
-    for (j->round = 0; j->round < j->repeat; j->round++) {
+    for (j->round = 0; j->round < p->repeat; j->round++) {
         engine_run(j->engine, p, &j->other);
         if (differs(j, j->engine->ops->name, differences(j, p))) {
             return true;
@@ -81,10 +81,10 @@ bool judge_fails(struct judge *j, const struct program *p)
 
 /* ---- making it smaller ------------------------------------------------------------------- */
 
-void judge_shrink(struct judge *j, struct program *p)
+void judge_shrink_by(struct program *p, bool (*fails)(void *opaque, const struct program *p),
+                     void *opaque)
 {
     struct program *less = g_new(struct program, 1);
-    const char *who = j->who;
     bool changed = true;
 
     while (changed) {
@@ -92,14 +92,32 @@ void judge_shrink(struct judge *j, struct program *p)
         for (unsigned n = p->count; n-- > 0;) {
             *less = *p;
             program_drop(less, n);
-            if (memcmp(less->code, p->code, sizeof(p->code)) && judge_fails(j, less) &&
-                !strcmp(j->who, who)) {
+            if (memcmp(less->code, p->code, sizeof(p->code)) && fails(opaque, less)) {
                 *p = *less;
                 changed = true;
             }
         }
     }
     g_free(less);
+}
+
+struct same_failure {
+    struct judge *judge;
+    const char *who;
+};
+
+static bool fails_the_same(void *opaque, const struct program *p)
+{
+    struct same_failure *f = opaque;
+
+    return judge_fails(f->judge, p) && !strcmp(f->judge->who, f->who);
+}
+
+void judge_shrink(struct judge *j, struct program *p)
+{
+    struct same_failure f = {.judge = j, .who = j->who};
+
+    judge_shrink_by(p, fails_the_same, &f);
     judge_fails(j, p);
 }
 

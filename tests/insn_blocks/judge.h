@@ -12,7 +12,6 @@ struct judge {
     struct trace trace;
     struct host *host;     /* may be NULL */
     struct engine *engine; /* may be NULL */
-    unsigned repeat;       /* runs on the engine, of each program */
 
     /* the last verdict */
     bool valid;         /* fit for comparison */
@@ -28,6 +27,9 @@ bool judge_fails(struct judge *j, const struct program *p);
 
 /* Drops what is not needed for the failure. Ends with a verdict on what is left. */
 void judge_shrink(struct judge *j, struct program *p);
+/* The same for a failure of another kind, without verdicts. */
+void judge_shrink_by(struct program *p, bool (*fails)(void *opaque, const struct program *p),
+                     void *opaque);
 
 /* Prints the last verdict. */
 void judge_report(const struct judge *j, const struct program *p);

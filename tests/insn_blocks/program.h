@@ -37,6 +37,7 @@ struct program {
     uint16_t entry;
     unsigned count;
     struct item items[PROGRAM_ITEMS];
+    unsigned repeat;  /* runs on the engine */
     bool writes_code; /* the code pages are writable */
     uint8_t rights[PROGRAM_PAGES];
     uint8_t code[PROGRAM_CODE_BYTES];

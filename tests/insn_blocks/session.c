@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop over random programs, in a child process that may crash.
+ *
+ * Program number n of a seed is always the same. What follows from it is done in the order
+ * "progress told, composed, judged", so that the parent knows which one was at fault.
+ */
+#include "tests/insn_blocks/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/insn_blocks/compose.h"
+#include "tests/insn_blocks/guard.h"
+#include "tests/insn_blocks/judge.h"
+#include "tests/insn_lib/native.h"
+
+enum { STATES = 3 }; /* that each program starts from */
+
+struct session {
+    const struct session_options *options;
+    struct guard_progress *progress;
+    struct engine *composing;
+    struct composer *composer;
+    struct judge judge;
+    struct program p;
+    struct rng rng; /* of the program at hand */
+    uint64_t programs, runs;
+};
+
+/* ---- programs ---------------------------------------------------------------------------- */
+
+static void make_program(struct session *s, uint64_t number)
+{
+    const struct session_options *o = s->options;
+    struct rng *rng = &s->rng;
+    struct compose_wish wish;
+
+    *rng = (struct rng){.state = o->seed ^ number << 20};
+    wish = (struct compose_wish){
+        .bits = rng_chance(rng, 30) ? 32 : 64,
+        .instructions = 1 + rng_below(rng, 40),
+        .fault_percent = rng_chance(rng, 80) ? 1 : 10,
+        .row = -1,
+    };
+    wish.bits = o->bits ? o->bits : wish.bits;
+    wish.instructions = o->length ? o->length : wish.instructions;
+    compose(s->composer, rng_next(rng), &wish, &s->p);
+    s->p.repeat = rng_chance(rng, 90)   ? 2
+                  : rng_chance(rng, 90) ? 2 + rng_below(rng, 40)
+                                        : 400; /* for those who look at what is hot */
+    s->p.repeat = o->repeat ? o->repeat : s->p.repeat;
+}
+
+/* The next form of the program at hand; false: that was all. */
+static bool next_form(struct session *s, unsigned form)
+{
+    if (form >= STATES) {
+        return false;
+    }
+    if (form) {
+        compose_other_state(s->composer, rng_next(&s->rng), &s->p);
+    }
+    return true;
+}
+
+/* ---- in the child ------------------------------------------------------------------------ */
+
+static void failed(struct session *s, uint64_t number)
+{
+    s->progress->failures++;
+    printf("failure, again by: --seed %llu --case %llu\n", (long long)s->options->seed,
+           (long long)number);
+    if (!s->options->no_shrink) {
+        judge_shrink(&s->judge, &s->p);
+    }
+    judge_report(&s->judge, &s->p);
+}
+
+static void run_one(struct session *s, uint64_t number)
+{
+    make_program(s, number);
+    s->programs++;
+    for (unsigned form = 0; next_form(s, form); form++) {
+        s->progress->number = number;
+        s->progress->form = form;
+        s->progress->steps++;
+        if (judge_fails(&s->judge, &s->p)) {
+            failed(s, number);
+            return;
+        }
+        s->runs += s->judge.valid;
+        if (s->options->show) {
+            judge_report(&s->judge, &s->p);
+        }
+    }
+}
+
+static void run_all(struct session *s)
+{
+    const struct session_options *o = s->options;
+    int64_t end = g_get_monotonic_time() + (int64_t)o->seconds * G_TIME_SPAN_SECOND;
+
+    if (o->has_case) {
+        run_one(s, o->one_case);
+        return;
+    }
+    for (uint64_t n = 0; o->count ? n < o->count : g_get_monotonic_time() < end; n++) {
+        run_one(s, n);
+        if (s->progress->failures && !o->keep_going) {
+            break;
+        }
+    }
+    printf("%llu programs, %llu runs, %llu failures (seed %llu)\n", (long long)s->programs,
+           (long long)s->runs, (long long)s->progress->failures, (long long)o->seed);
+}
+
+/* The executors that are judged. */
+static bool begin_judge(struct session *s, GError **error)
+{
+    uint64_t fs_base = native_fs_base();
+    struct judge *j = &s->judge;
+
+    j->host = s->options->no_host ? NULL : host_new();
+    j->trace.e = engine_new(&engine_step, NULL, fs_base, error);
+    if (!j->trace.e) {
+        return false;
+    }
+    if (s->options->no_engine) {
+        return true;
+    }
+    j->engine = engine_new(&engine_tcg, s->options->engine, fs_base, error);
+    return j->engine;
+}
+
+static void end_judge(struct session *s)
+{
+    engine_free(s->judge.engine);
+    engine_free(s->judge.trace.e);
+    host_free(s->judge.host);
+    memset(&s->judge, 0, sizeof(s->judge));
+}
+
+/* Runs `work` between the two. */
+static void with_judge(struct session *s, void (*work)(struct session *s))
+{
+    GError *error = NULL;
+
+    if (begin_judge(s, &error)) {
+        work(s);
+    } else {
+        printf("%s\n", error->message);
+        s->progress->failures++;
+        g_error_free(error);
+    }
+    end_judge(s);
+}
+
+static void work_all(void *opaque)
+{
+    with_judge(opaque, run_all);
+}
+
+/* ---- in the parent ----------------------------------------------------------------------- */
+
+static void judge_one(struct session *s)
+{
+    judge_fails(&s->judge, &s->p);
+}
+
+static void work_one(void *opaque)
+{
+    with_judge(opaque, judge_one);
+}
+
+static bool crashes(void *opaque, const struct program *p)
+{
+    struct session *s = opaque;
+
+    if (p != &s->p) {
+        s->p = *p;
+    }
+    return guard_run(s->progress, work_one, s);
+}
+
+/* What the child was at: made again, made smaller, and shown. */
+static void report_crash(struct session *s, const char *what)
+{
+    struct program *p = g_new(struct program, 1);
+    uint64_t number = s->progress->number;
+    unsigned last = s->progress->form;
+
+    printf("%s, again by: --seed %llu --case %llu\n", what, (long long)s->options->seed,
+           (long long)number);
+    make_program(s, number);
+    for (unsigned form = 0; form <= last; form++) {
+        next_form(s, form);
+    }
+    *p = s->p;
+    if (!crashes(s, p)) {
+        printf("  not alone: what ran before is needed\n");
+    } else if (!s->options->no_shrink) {
+        judge_shrink_by(p, crashes, s);
+    }
+    program_print(p);
+    g_free(p);
+}
+
+uint64_t session_run(const struct session_options *o)
+{
+    struct session *s = g_new0(struct session, 1);
+    GError *error = NULL;
+    uint64_t failures = 1;
+
+    s->options = o;
+    s->progress = guard_progress_new();
+    s->composing = engine_new(&engine_step, NULL, native_fs_base(), &error);
+    g_assert_no_error(error);
+    s->composer = composer_new(s->composing);
+    if (o->no_fork) {
+        work_all(s);
+        failures = s->progress->failures;
+    } else if (s->progress) {
+        const char *what = guard_run(s->progress, work_all, s);
+
+        if (what) {
+            s->progress->failures++;
+            report_crash(s, what);
+        }
+        failures = s->progress->failures;
+    }
+    composer_free(s->composer);
+    engine_free(s->composing);
+    guard_progress_free(s->progress);
+    g_free(s);
+    return failures;
+}
