@@ -35,7 +35,8 @@ static void wait_a_little(unsigned ms)
 }
 
 /* Waits for the child's end; false: it hangs. */
-static bool wait_for(pid_t child, const struct guard_progress *p, int *ret_status)
+static bool wait_for(pid_t child, const struct guard_progress *p, unsigned patience_s,
+                     int *ret_status)
 {
     uint64_t seen = UINT64_MAX;
     unsigned quiet_ms = 0, pause_ms = 1;
@@ -46,7 +47,7 @@ static bool wait_for(pid_t child, const struct guard_progress *p, int *ret_statu
         if (at != seen) {
             seen = at;
             quiet_ms = 0;
-        } else if (quiet_ms > GUARD_PATIENCE_S * 1000) {
+        } else if (quiet_ms > patience_s * 1000) {
             return false;
         }
         wait_a_little(pause_ms);
@@ -56,7 +57,8 @@ static bool wait_for(pid_t child, const struct guard_progress *p, int *ret_statu
     return true;
 }
 
-const char *guard_run(struct guard_progress *p, void (*work)(void *opaque), void *opaque)
+const char *guard_run(struct guard_progress *p, unsigned patience_s, void (*work)(void *opaque),
+                      void *opaque)
 {
     pid_t child;
     int status;
@@ -71,7 +73,7 @@ const char *guard_run(struct guard_progress *p, void (*work)(void *opaque), void
         work(opaque);
         exit(0);
     }
-    if (!wait_for(child, p, &status)) {
+    if (!wait_for(child, p, patience_s, &status)) {
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         return "hangs";

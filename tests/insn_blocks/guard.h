@@ -15,16 +15,16 @@ struct guard_progress {
     uint64_t failures;
 };
 
-enum { GUARD_PATIENCE_S = 20 };
-
 /* Zeroed; NULL when there is no memory. */
 struct guard_progress *guard_progress_new(void);
 void guard_progress_free(struct guard_progress *p); /* NULL is fine */
 
 /*
  * Runs work(opaque) in a child until it returns. NULL: it did so; else what became of it, a static
- * string or the name of a signal. No threads may exist.
+ * string or the name of a signal. It hangs when p->steps does not change for so many seconds. No
+ * threads may exist.
  */
-const char *guard_run(struct guard_progress *p, void (*work)(void *opaque), void *opaque);
+const char *guard_run(struct guard_progress *p, unsigned patience_s, void (*work)(void *opaque),
+                      void *opaque);
 
 #endif

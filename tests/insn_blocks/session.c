@@ -15,7 +15,11 @@
 #include "tests/insn_blocks/judge.h"
 #include "tests/insn_lib/native.h"
 
-enum { STATES = 3 }; /* that each program starts from */
+enum {
+    STATES = 3,         /* that each program starts from */
+    PATIENCE_S = 20,    /* with a child that judges many programs */
+    PATIENCE_ONE_S = 2, /* with one that judges one */
+};
 
 struct session {
     const struct session_options *options;
@@ -180,7 +184,7 @@ static bool crashes(void *opaque, const struct program *p)
     if (p != &s->p) {
         s->p = *p;
     }
-    return guard_run(s->progress, work_one, s);
+    return guard_run(s->progress, PATIENCE_ONE_S, work_one, s);
 }
 
 /* What the child was at: made again, made smaller, and shown. */
@@ -192,6 +196,7 @@ static void report_crash(struct session *s, const char *what)
 
     printf("%s, again by: --seed %llu --case %llu\n", what, (long long)s->options->seed,
            (long long)number);
+    fflush(stdout);
     make_program(s, number);
     for (unsigned form = 0; form <= last; form++) {
         next_form(s, form);
@@ -221,7 +226,7 @@ uint64_t session_run(const struct session_options *o)
         work_all(s);
         failures = s->progress->failures;
     } else if (s->progress) {
-        const char *what = guard_run(s->progress, work_all, s);
+        const char *what = guard_run(s->progress, PATIENCE_S, work_all, s);
 
         if (what) {
             s->progress->failures++;
