@@ -2,13 +2,15 @@
 /*
  * Random programs of many instructions: host CPU, interpreter and the engines of accel/ compared.
  *
- *   blocks [--seed N] [--count N] [--seconds N] [--case N] [--32bit | --64bit]
+ *   blocks [--plain] [--smc] [--all]
+ *          [--seed N] [--count N] [--seconds N] [--case N] [--32bit | --64bit]
  *          [--length N] [--repeat N] [--engine OPTIONS] [--no-host] [--no-engine]
  *          [--no-fork] [--no-shrink] [--keep-going] [--list]
  *
- * --case runs one program again, as a report names it (with the same kinds and sizes); --engine
- * gives properties to accel/tcg, as after "-accel tcg,"; --no-fork is for debuggers. Without
- * options it is a GLib test.
+ * The first line names kinds of programs (without: plain ones); --smc are those that write to
+ * their own code. --case runs one program again, as a report names it, with the same kinds and
+ * sizes; --engine gives properties to accel/tcg, as after "-accel tcg,"; --no-fork is for
+ * debuggers. Without options it is a GLib test.
  *
  * What is compared: general registers, RIP, flags that are defined, x87, MXCSR, vectors, memory,
  * and the exception at the end with its error code and CR2. The x87's last instruction and operand
@@ -34,7 +36,12 @@ static void run_kind(unsigned kinds, unsigned seconds)
 
 static void test_plain_programs(void)
 {
-    run_kind(SESSION_PLAIN, g_test_slow() ? 60 : 4);
+    run_kind(SESSION_PLAIN, g_test_slow() ? 30 : 2);
+}
+
+static void test_programs_that_write_code(void)
+{
+    run_kind(SESSION_SMC, g_test_slow() ? 10 : 1);
 }
 
 static bool parse_number(struct session_options *o, const char *name, const char *value)
@@ -72,10 +79,20 @@ static bool parse_flag(struct session_options *o, const char *name)
         {"--no-fork", &o->no_fork},       {"--no-shrink", &o->no_shrink},
         {"--keep-going", &o->keep_going}, {"--list", &o->show},
     };
+    static const struct {
+        const char *name;
+        unsigned kind;
+    } kinds[] = {{"--plain", SESSION_PLAIN}, {"--smc", SESSION_SMC}, {"--all", SESSION_ALL}};
 
     for (unsigned n = 0; n < ARRAY_SIZE(flags); n++) {
         if (!strcmp(name, flags[n].name)) {
             *flags[n].flag = true;
+            return true;
+        }
+    }
+    for (unsigned n = 0; n < ARRAY_SIZE(kinds); n++) {
+        if (!strcmp(name, kinds[n].name)) {
+            o->kinds |= kinds[n].kind;
             return true;
         }
     }
@@ -105,5 +122,6 @@ int main(int argc, char **argv)
     }
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/insn/blocks/plain", test_plain_programs);
+    g_test_add_func("/insn/blocks/smc", test_programs_that_write_code);
     return g_test_run();
 }

@@ -164,6 +164,9 @@ void compose_save(struct composer *c)
     c->saved.undefined = c->trace.undefined;
     c->saved.steps = c->trace.steps;
     memcpy(c->saved.data, engine_data(c->trace.e), PROGRAM_DATA_BYTES);
+    if (c->p->writes_code) {
+        memcpy(c->saved.code, engine_code(c->trace.e), PROGRAM_CODE_BYTES);
+    }
 }
 
 void compose_take_back(struct composer *c)
@@ -172,6 +175,9 @@ void compose_take_back(struct composer *c)
     c->trace.undefined = c->saved.undefined;
     c->trace.steps = c->saved.steps;
     memcpy(engine_data(c->trace.e), c->saved.data, PROGRAM_DATA_BYTES);
+    if (c->p->writes_code) {
+        memcpy(engine_code(c->trace.e), c->saved.code, PROGRAM_CODE_BYTES);
+    }
 }
 
 void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned len)
@@ -180,7 +186,7 @@ void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned le
     memcpy(engine_code(c->trace.e) + at, bytes, len);
 }
 
-static void remove_code(struct composer *c, unsigned from, unsigned to)
+void compose_remove(struct composer *c, unsigned from, unsigned to)
 {
     memset(c->p->code + from, 0xcc, to - from);
     memset(engine_code(c->trace.e) + from, 0xcc, to - from);
@@ -234,7 +240,7 @@ bool compose_accept(struct composer *c, unsigned to)
         break;
     }
     compose_take_back(c);
-    remove_code(c, c->at, to);
+    compose_remove(c, c->at, to);
     return false;
 }
 
@@ -250,7 +256,7 @@ static uint64_t pick_target(struct composer *c)
     if (where < 55) {
         off = c->hot[rng_below(rng, HOT)] + (rng_chance(rng, 50) ? rng_below(rng, 32) : 0);
     } else if (where < 80) {
-        off = rng_below(rng, PROGRAM_COUNTERS - 64) & -align;
+        off = rng_below(rng, PROGRAM_TEMPLATES - 64) & -align;
     } else if (where < 89) {
         off = (rng_chance(rng, 50) ? 0x1000 : 0x2000) - rng_below(rng, 40);
     } else if (where < 93) {
@@ -359,7 +365,7 @@ unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *
 
 static bool room(const struct composer *c)
 {
-    return c->p->count + 8 < PROGRAM_ITEMS && c->at + 0x200 < PROGRAM_CODE_BYTES;
+    return c->p->count + 8 < PROGRAM_ITEMS && c->at + 0x200 < CODE_MAIN_END;
 }
 
 bool compose_plain(struct composer *c)
@@ -469,7 +475,7 @@ static void random_pointers(struct composer *c)
     unsigned registers = c->p->bits == 64 ? 16 : 8;
 
     for (unsigned n = 0; n < HOT; n++) {
-        c->hot[n] = rng_below(&c->rng, PROGRAM_COUNTERS - 256) & ~15u;
+        c->hot[n] = rng_below(&c->rng, PROGRAM_TEMPLATES - 256) & ~15u;
     }
     c->pointers = 1u << X86_RSI | 1u << X86_RDI | 1u << X86_RSP;
     for (unsigned n = 0; n < registers / 4; n++) {
@@ -503,6 +509,7 @@ static void random_data(struct composer *c)
         store_le32(data + PROGRAM_COUNTERS + 4 * n,
                    1 + rng_below(&c->rng, rng_chance(&c->rng, 90) ? 6 : 60));
     }
+    memcpy(data + PROGRAM_TEMPLATES, c->templates, 16 * c->template_count);
 }
 
 static void begin(struct composer *c, const struct compose_wish *wish, struct program *p)
@@ -518,6 +525,7 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     memset(p->code, 0xcc, sizeof(p->code));
     memcpy(p->rights, rights, sizeof(rights));
     p->bits = wish->bits;
+    p->writes_code = wish->writes_code;
     p->entry = rng_chance(&c->rng, 30) ? 0x1000 - rng_below(&c->rng, 120)
                                        : 64 * rng_below(&c->rng, 16) + rng_below(&c->rng, 16);
     c->p = p;
@@ -525,7 +533,8 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     c->at = p->entry;
     c->over = false;
     c->counters = 0;
-    c->subroutine_count = c->counter_count = c->depth = 0;
+    c->subroutine_count = c->counter_count = c->template_count = c->depth = 0;
+    c->far_at = CODE_MAIN_END;
     c->trace.undefined = 0;
     c->trace.steps = 0;
     random_pointers(c);
@@ -546,6 +555,8 @@ void compose(struct composer *c, uint64_t seed, const struct compose_wish *wish,
             compose_string(c);
         } else if (!wish->no_flow && kind < 18) {
             compose_branch(c);
+        } else if (wish->writes_code && kind < 40) {
+            compose_code_write(c);
         } else {
             compose_plain(c);
         }

@@ -20,7 +20,8 @@ struct compose_wish {
     unsigned
         fault_percent; /* of instructions that happen to fault: how many may stay, as the end */
     int row;           /* instructions of this row of the table only, or -1 */
-    bool no_flow;      /* no branches */
+    bool no_flow;           /* no branches */
+    bool writes_code;       /* instructions that are written over */
 };
 
 /* `e` is an engine_step; it stays the caller's. */

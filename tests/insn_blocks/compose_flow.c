@@ -14,8 +14,7 @@
 
 enum { TRIES = 6 };
 
-/* Some instructions at `at` that are not run; returns where they end. */
-static unsigned put_unseen(struct composer *c, unsigned at, unsigned count)
+unsigned compose_unseen(struct composer *c, unsigned at, unsigned count)
 {
     for (unsigned n = 0; n < count; n++) {
         uint8_t code[32];
@@ -71,8 +70,7 @@ static struct branch pick_branch(struct composer *c)
     return b;
 }
 
-/* An item for each piece of what was accepted as one. */
-static void split_item(struct composer *c, unsigned first)
+void compose_split(struct composer *c, unsigned first)
 {
     struct item *last = &c->p->items[c->p->count - 1];
     unsigned end = last->at + last->len;
@@ -91,10 +89,10 @@ static bool branch_forward(struct composer *c)
 
         compose_save(c);
         compose_put(c, c->at, b.code, b.len);
-        end = put_unseen(c, body, rng_below(&c->rng, 5));
+        end = compose_unseen(c, body, rng_below(&c->rng, 5));
         put_relative(c, c->at + b.len, b.size, end);
         if (compose_accept(c, end)) {
-            split_item(c, b.len + b.size);
+            compose_split(c, b.len + b.size);
             return true;
         }
     }
@@ -127,13 +125,13 @@ static bool jump_indirect(struct composer *c)
         n = 7;
     }
     compose_save(c);
-    end = put_unseen(c, c->at + n, rng_below(&c->rng, 4));
+    end = compose_unseen(c, c->at + n, rng_below(&c->rng, 4));
     store_le32(code + target_at, PROGRAM_CODE_AT + end);
     compose_put(c, c->at, code, n);
     if (!compose_accept(c, end)) {
         return false;
     }
-    split_item(c, n);
+    compose_split(c, n);
     return true;
 }
 
@@ -168,7 +166,7 @@ static bool subroutine(struct composer *c)
         ret_len = 2;
     }
     compose_save(c);
-    end = put_unseen(c, c->at + 5, 1 + rng_below(&c->rng, 4));
+    end = compose_unseen(c, c->at + 5, 1 + rng_below(&c->rng, 4));
     compose_put(c, end, ret, ret_len);
     end += ret_len;
     compose_put(c, c->at, "\xe9", 1);
@@ -176,7 +174,7 @@ static bool subroutine(struct composer *c)
     if (!compose_accept(c, end)) {
         return false;
     }
-    split_item(c, 5);
+    compose_split(c, 5);
     c->subroutines[c->subroutine_count++] = jump + 5;
     return true;
 }
@@ -288,7 +286,7 @@ bool compose_branch(struct composer *c)
 {
     unsigned kind = rng_below(&c->rng, 100);
 
-    if (c->p->count + 16 > PROGRAM_ITEMS || c->at + 0x300 > PROGRAM_CODE_BYTES) {
+    if (c->p->count + 16 > PROGRAM_ITEMS || c->at + 0x300 > CODE_MAIN_END) {
         return false;
     }
     if (kind < 45) {

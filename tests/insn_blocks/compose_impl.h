@@ -24,7 +24,13 @@ enum row_class {
     CLASS_COUNT,
 };
 
-enum { HOT = 4, SUBROUTINES = 4, COUNTERS = 8 };
+enum {
+    HOT = 4,
+    SUBROUTINES = 4,
+    COUNTERS = 8,
+    MAX_TEMPLATES = 12,
+    CODE_MAIN_END = 0x2000, /* behind it: subroutines that are written to */
+};
 
 struct composer {
     struct trace trace;
@@ -38,6 +44,9 @@ struct composer {
     unsigned hot[HOT]; /* offsets in the data that are used often */
     unsigned subroutines[SUBROUTINES], subroutine_count;
     unsigned counter_count;
+    unsigned far_at;                       /* free code from here on, behind CODE_MAIN_END */
+    uint8_t templates[16 * MAX_TEMPLATES]; /* of code, in the data */
+    unsigned template_count;
     unsigned depth; /* of loops and branches being composed */
     GArray *rows[CLASS_COUNT];
 
@@ -46,6 +55,7 @@ struct composer {
         uint32_t undefined;
         unsigned steps;
         uint8_t data[PROGRAM_DATA_BYTES];
+        uint8_t code[PROGRAM_CODE_BYTES]; /* if the program writes to it */
     } saved;
 };
 
@@ -62,6 +72,15 @@ void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned le
  */
 bool compose_accept(struct composer *c, unsigned to);
 
+/* INT3 instead of code. */
+void compose_remove(struct composer *c, unsigned from, unsigned to);
+
+/* Some instructions at `at` that are not run now; returns where they end. */
+unsigned compose_unseen(struct composer *c, unsigned at, unsigned count);
+
+/* Makes two items of the last one. */
+void compose_split(struct composer *c, unsigned first);
+
 /* A new item of the program. */
 void compose_item(struct composer *c, unsigned at, unsigned len);
 
@@ -72,7 +91,8 @@ unsigned compose_any_row(struct composer *c);
 /* One step of composing each; false: nothing was added. */
 bool compose_plain(struct composer *c);
 bool compose_string(struct composer *c);
-bool compose_branch(struct composer *c); /* one of all kinds of control flow */
+bool compose_branch(struct composer *c);     /* one of all kinds of control flow */
+bool compose_code_write(struct composer *c); /* in programs that write to their code */
 
 /* MOV reg, value */
 bool compose_set_register(struct composer *c, unsigned reg, uint64_t value);

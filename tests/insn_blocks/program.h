@@ -21,7 +21,8 @@ enum {
     PROGRAM_DATA_BYTES = PROGRAM_PAGES * 0x1000,
     PROGRAM_STACK_TOP = 0x3c00, /* offset of the stack pointer at first */
     PROGRAM_STACK_LOW = 0x3000, /* nothing else is aimed at from here on */
-    PROGRAM_COUNTERS = 0x2fc0,  /* of loops, a dword each; nothing else is aimed at them */
+    PROGRAM_COUNTERS = 0x2fc0,  /* of loops, a dword each */
+    PROGRAM_TEMPLATES = 0x2e00, /* of code that is written; nothing else is aimed at from here on */
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };

@@ -28,11 +28,23 @@ struct session {
     struct composer *composer;
     struct judge judge;
     struct program p;
+    unsigned kind;  /* enum session_kinds */
     struct rng rng; /* of the program at hand */
     uint64_t programs, runs;
 };
 
 /* ---- programs ---------------------------------------------------------------------------- */
+
+/* One of the kinds wanted. */
+static unsigned pick_kind(struct session *s)
+{
+    unsigned kind;
+
+    do {
+        kind = 1u << rng_below(&s->rng, SESSION_KINDS);
+    } while (!(kind & s->options->kinds));
+    return kind;
+}
 
 static void make_program(struct session *s, uint64_t number)
 {
@@ -41,11 +53,13 @@ static void make_program(struct session *s, uint64_t number)
     struct compose_wish wish;
 
     *rng = (struct rng){.state = o->seed ^ number << 20};
+    s->kind = pick_kind(s);
     wish = (struct compose_wish){
         .bits = rng_chance(rng, 30) ? 32 : 64,
         .instructions = 1 + rng_below(rng, 40),
         .fault_percent = rng_chance(rng, 80) ? 1 : 10,
         .row = -1,
+        .writes_code = s->kind == SESSION_SMC,
     };
     wish.bits = o->bits ? o->bits : wish.bits;
     wish.instructions = o->length ? o->length : wish.instructions;

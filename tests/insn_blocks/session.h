@@ -11,7 +11,9 @@
 /* Kinds of programs; more than one in a session take turns. */
 enum session_kinds {
     SESSION_PLAIN = 1 << 0,
-    SESSION_KINDS = SESSION_PLAIN,
+    SESSION_SMC = 1 << 1, /* that write to their own code */
+    SESSION_KINDS = 2,    /* how many */
+    SESSION_ALL = SESSION_PLAIN | SESSION_SMC,
 };
 
 struct session_options {

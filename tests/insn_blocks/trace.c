@@ -44,7 +44,8 @@ static enum trace_end step(struct trace *t)
     if (decode_next(t, &t->last)) {
         const struct x86_insn *i = &t->last;
 
-        if ((insn_flags_read(cpu, i) & undefined) || !insn_comparable(cpu, i)) {
+        if ((insn_flags_read(cpu, i) & undefined) || !insn_comparable(cpu, i) ||
+            (insn_row(i)->op != OP_INT3 && program_excludes(insn_row(i)))) {
             return TRACE_INVALID;
         }
         undefined = insn_flags_undefined(cpu, i, undefined);
