@@ -2,15 +2,17 @@
 /*
  * Random programs of many instructions: host CPU, interpreter and the engines of accel/ compared.
  *
- *   blocks [--plain] [--smc] [--all]
+ *   blocks [--plain] [--smc] [--faults] [--interrupts] [--all]
  *          [--seed N] [--count N] [--seconds N] [--case N] [--32bit | --64bit]
  *          [--length N] [--repeat N] [--engine OPTIONS] [--no-host] [--no-engine]
  *          [--no-fork] [--no-shrink] [--keep-going] [--list]
  *
- * The first line names kinds of programs (without: plain ones); --smc are those that write to
- * their own code. --case runs one program again, as a report names it, with the same kinds and
- * sizes; --engine gives properties to accel/tcg, as after "-accel tcg,"; --no-fork is for
- * debuggers. Without options it is a GLib test.
+ * The first line names kinds of programs; without, they are plain. --smc: that write to their own
+ * code; --faults: with an instruction of each row whose operand's page is there, absent, read only,
+ * or comes when it is asked for; --interrupts: that are interrupted on the engine, where any state
+ * the interpreter comes by may be seen. --case runs one program again, as a report names it, with
+ * the same kinds and sizes; --engine gives properties to accel/tcg, as after "-accel tcg,";
+ * --no-fork is for debuggers. Without options it is a GLib test.
  *
  * What is compared: general registers, RIP, flags that are defined, x87, MXCSR, vectors, memory,
  * and the exception at the end with its error code and CR2. The x87's last instruction and operand
@@ -42,6 +44,16 @@ static void test_plain_programs(void)
 static void test_programs_that_write_code(void)
 {
     run_kind(SESSION_SMC, g_test_slow() ? 10 : 1);
+}
+
+static void test_faults_at_memory_operands(void)
+{
+    run_kind(SESSION_FAULTS, g_test_slow() ? 10 : 1);
+}
+
+static void test_interrupts_between_instructions(void)
+{
+    run_kind(SESSION_INTERRUPTS, g_test_slow() ? 10 : 1);
 }
 
 static bool parse_number(struct session_options *o, const char *name, const char *value)
@@ -82,7 +94,11 @@ static bool parse_flag(struct session_options *o, const char *name)
     static const struct {
         const char *name;
         unsigned kind;
-    } kinds[] = {{"--plain", SESSION_PLAIN}, {"--smc", SESSION_SMC}, {"--all", SESSION_ALL}};
+    } kinds[] = {{"--plain", SESSION_PLAIN},
+                 {"--smc", SESSION_SMC},
+                 {"--faults", SESSION_FAULTS},
+                 {"--interrupts", SESSION_INTERRUPTS},
+                 {"--all", SESSION_ALL}};
 
     for (unsigned n = 0; n < ARRAY_SIZE(flags); n++) {
         if (!strcmp(name, flags[n].name)) {
@@ -123,5 +139,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/insn/blocks/plain", test_plain_programs);
     g_test_add_func("/insn/blocks/smc", test_programs_that_write_code);
+    g_test_add_func("/insn/blocks/faults", test_faults_at_memory_operands);
+    g_test_add_func("/insn/blocks/interrupts", test_interrupts_between_instructions);
     return g_test_run();
 }

@@ -132,6 +132,20 @@ void composer_free(struct composer *c)
     g_free(c);
 }
 
+bool compose_row_has_memory(const struct composer *c, unsigned row)
+{
+    const struct x86_row *r = &x86_rows[row];
+    enum row_class class = class_of(r);
+
+    if (class == CLASS_NONE || class == CLASS_SYSTEM || r->op == OP_LEA ||
+        !x86_has(c->trace.e->cpu, r->feature)) {
+        return false;
+    }
+    return encode_can_have_memory(r) || class == CLASS_STACK || class == CLASS_STRING ||
+           r->op == OP_XLAT || r->op == OP_MASKMOV || r->op == OP_CLZERO || r->op == OP_PUSHF ||
+           r->op == OP_POPF;
+}
+
 static bool row_fits(const struct composer *c, const struct x86_row *row)
 {
     return !(row->needs & (c->p->bits == 64 ? I64 : O64));
@@ -144,9 +158,6 @@ unsigned compose_any_row(struct composer *c)
         [CLASS_SIMD] = 19, [CLASS_X87] = 6,   [CLASS_MMX] = 4,    [CLASS_SYSTEM] = 1};
     unsigned n = rng_below(&c->rng, 100), k = 0, row;
 
-    if (c->wish->row >= 0) {
-        return c->wish->row;
-    }
     while (n >= percent[k]) {
         n -= percent[k++];
     }
@@ -246,13 +257,37 @@ bool compose_accept(struct composer *c, unsigned to)
 
 /* ---- addresses --------------------------------------------------------------------------- */
 
-/* Where an operand is to be. */
-static uint64_t pick_target(struct composer *c)
+/* In the page of the row that is tried, or across its ends. */
+static uint64_t row_target(struct composer *c)
+{
+    unsigned where = rng_below(&c->rng, 100), page = PROGRAM_ROW_PAGE * 0x1000;
+    unsigned align = 1u << rng_below(&c->rng, 6);
+
+    if (c->saved_area && where < 60) {
+        return PROGRAM_DATA_AT + c->saved_area;
+    }
+    if (where < 15) {
+        return PROGRAM_DATA_AT + page - 1 - rng_below(&c->rng, 31);
+    }
+    if (where < 30) {
+        return PROGRAM_DATA_AT + page + 0xfff - rng_below(&c->rng, 31);
+    }
+    return PROGRAM_DATA_AT + page + ((256 + rng_below(&c->rng, 0xd00)) & -align);
+}
+
+uint64_t compose_target(struct composer *c)
 {
     struct rng *rng = &c->rng;
     uint64_t align = 1u << rng_below(rng, 6), off;
     unsigned where = rng_below(rng, 100);
 
+    if (c->aiming) {
+        return row_target(c);
+    }
+    if (c->wish->row >= 0) { /* pages before it */
+        off = where < 60 ? c->hot[rng_below(rng, HOT)] % 0x1f00 : rng_below(rng, 0x1f00);
+        return PROGRAM_DATA_AT + (off & -align);
+    }
     if (where < 55) {
         off = c->hot[rng_below(rng, HOT)] + (rng_chance(rng, 50) ? rng_below(rng, 32) : 0);
     } else if (where < 80) {
@@ -333,7 +368,7 @@ static bool decode_as(const struct composer *c, const struct encoding *enc, unsi
 
 unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *code)
 {
-    uint64_t target = pick_target(c), delta;
+    uint64_t target = compose_target(c), delta;
     struct address a;
     struct encode_wish wish = {.bits = c->p->bits, .form = FORM_ANY, .address = &a};
     struct encoding enc;
@@ -368,15 +403,13 @@ static bool room(const struct composer *c)
     return c->p->count + 8 < PROGRAM_ITEMS && c->at + 0x200 < CODE_MAIN_END;
 }
 
-bool compose_plain(struct composer *c)
+/* Tries encodings of a row until one does something that is wanted. */
+static bool try_row(struct composer *c, unsigned row, unsigned tries)
 {
-    if (!room(c)) {
-        return false;
-    }
     compose_save(c);
-    for (unsigned tries = 0; tries < TRIES; tries++) {
+    while (tries--) {
         uint8_t code[32];
-        unsigned len = compose_encode(c, compose_any_row(c), c->at, code);
+        unsigned len = compose_encode(c, row, c->at, code);
 
         if (len) {
             compose_put(c, c->at, code, len);
@@ -386,6 +419,75 @@ bool compose_plain(struct composer *c)
         }
     }
     return false;
+}
+
+bool compose_plain(struct composer *c)
+{
+    for (unsigned tries = 0; room(c) && tries < TRIES; tries++) {
+        unsigned row = compose_any_row(c);
+
+        if (x86_rows[row].needs & VSIB ? compose_gather(c, row) : try_row(c, row, 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_saving(unsigned op)
+{
+    switch (op) {
+    case OP_FXSAVE:
+    case OP_FXRSTOR:
+    case OP_XSAVE:
+    case OP_XSAVEC:
+    case OP_XSAVEOPT:
+    case OP_XRSTOR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* EDX:EAX selects components that both sides have; a state to load is there, if one is needed. */
+static void prepare_saving(struct composer *c)
+{
+    unsigned off = PROGRAM_ROW_PAGE * 0x1000 + 0x400;
+
+    c->saved_area = off;
+    memcpy(c->p->data + off, c->p->state.area, AREA_BYTES);
+    memset(c->p->data + off + AREA_HEADER, 0, 64);
+    c->p->data[off + AREA_HEADER] = rng_below(&c->rng, 8);
+    memcpy(engine_data(c->trace.e) + off, c->p->data + off, AREA_BYTES);
+    compose_set_register(c, X86_RDX, 0);
+    compose_set_register(c, X86_RAX, rng_below(&c->rng, 8));
+}
+
+/* One instruction of this row, with what it needs before it. */
+bool compose_row(struct composer *c, unsigned row)
+{
+    const struct x86_row *r = &x86_rows[row];
+
+    if (!room(c) || !row_fits(c, r)) {
+        return false;
+    }
+    if (has_string_operand(r)) {
+        return compose_string(c, row);
+    }
+    if (r->needs & VSIB) {
+        return compose_gather(c, row);
+    }
+    if (r->op == OP_XLAT) {
+        compose_set_register(c, X86_RBX, compose_target(c));
+    } else if (r->op == OP_MASKMOV) {
+        compose_set_register(c, X86_RDI, compose_target(c));
+    } else if (r->op == OP_CLZERO) {
+        compose_set_register(c, X86_RAX, compose_target(c));
+    } else if (r->op == OP_LEAVE) {
+        compose_set_register(c, X86_RBP, composer_gpr(c)[X86_RSP]);
+    } else if (is_saving(r->op)) {
+        prepare_saving(c);
+    }
+    return try_row(c, row, 8 * TRIES);
 }
 
 bool compose_set_register(struct composer *c, unsigned reg, uint64_t value)
@@ -407,18 +509,16 @@ bool compose_set_register(struct composer *c, unsigned reg, uint64_t value)
 }
 
 /* MOVS and its like: pointers and a count first, if they are not fit. */
-bool compose_string(struct composer *c)
+bool compose_string(struct composer *c, unsigned row)
 {
     const uint64_t *gpr = composer_gpr(c);
-    GArray *rows = c->rows[CLASS_STRING];
-    unsigned row = g_array_index(rows, unsigned, rng_below(&c->rng, rows->len));
 
     if (!room(c) || !row_fits(c, &x86_rows[row])) {
         return false;
     }
     for (unsigned reg = X86_RSI; reg <= X86_RDI; reg++) {
-        if (!program_in_data(gpr[reg]) || rng_chance(&c->rng, 40)) {
-            compose_set_register(c, reg, pick_target(c));
+        if (!program_in_data(gpr[reg]) || c->aiming || rng_chance(&c->rng, 40)) {
+            compose_set_register(c, reg, compose_target(c));
         }
     }
     if (gpr[X86_RCX] > 200 || rng_chance(&c->rng, 50)) {
@@ -426,19 +526,73 @@ bool compose_string(struct composer *c)
                              rng_chance(&c->rng, 85) ? rng_below(&c->rng, 20)
                                                      : rng_below(&c->rng, 3000));
     }
-    compose_save(c);
-    for (unsigned tries = 0; tries < TRIES && !c->over; tries++) {
-        uint8_t code[32];
-        unsigned len = compose_encode(c, row, c->at, code);
+    return !c->over && try_row(c, row, TRIES);
+}
 
-        if (len) {
-            compose_put(c, c->at, code, len);
-            if (compose_accept(c, c->at + len)) {
-                return true;
-            }
-        }
+/* A table of indices that stay near the base, for elements of four bytes and of eight. */
+static void put_indices(struct composer *c, unsigned off)
+{
+    uint8_t bytes[32];
+
+    for (unsigned n = 0; n < sizeof(bytes); n += 8) {
+        int32_t index = (int32_t)rng_below(&c->rng, 32) - 16;
+
+        store_le32(bytes + n, index);
+        store_le32(bytes + n + 4, index < 0 ? -1 : 0);
     }
-    return false;
+    memcpy(c->templates + (off - PROGRAM_TEMPLATES), bytes, sizeof(bytes));
+    memcpy(c->p->data + off, bytes, sizeof(bytes));
+    memcpy(engine_data(c->trace.e) + off, bytes, sizeof(bytes));
+}
+
+/* VMOVDQU of the indices; often VPCMPEQD for a full mask; the gather. */
+bool compose_gather(struct composer *c, unsigned row)
+{
+    unsigned off = PROGRAM_TEMPLATES + 16 * c->template_count, n = 0;
+    uint8_t code[48], gather[32], load[] = {0xc5, 0xfe, 0x6f, 0x04, 0x25};
+    unsigned len = compose_encode(c, row, c->at, gather), index;
+    struct x86_insn i;
+
+    if (!len || c->template_count + 2 > MAX_TEMPLATES ||
+        x86_decode(c->trace.e->cpu->decoder, guest_mode(c->p->bits), gather, len, &i) !=
+            DECODE_OK) {
+        return false;
+    }
+    index = i.index & 15;
+    load[1] = index > 7 ? 0x7e : 0xfe;
+    load[3] = 0x04 | (index & 7) << 3;
+    memcpy(code, load, sizeof(load));
+    store_le32(code + sizeof(load), PROGRAM_DATA_AT + off);
+    n = sizeof(load) + 4;
+    if (rng_chance(&c->rng, 60) && i.vvvv < 8) { /* VPCMPEQD mask, mask, mask */
+        uint8_t ones[] = {0xc5, 0x85 | (~i.vvvv & 15) << 3, 0x76, 0xc0 | i.vvvv << 3 | i.vvvv};
+
+        memcpy(code + n, ones, sizeof(ones));
+        n += sizeof(ones);
+    }
+    memcpy(code + n, gather, len);
+    put_indices(c, off);
+    compose_save(c);
+    compose_put(c, c->at, code, n + len);
+    c->template_count += 2;
+    return compose_accept(c, c->at + n + len);
+}
+
+/* MOV [bell], register, of any size. */
+bool compose_ring(struct composer *c)
+{
+    static const uint8_t stores[][4] = {
+        {0x90, 0x88, 0x04, 0x25}, {0x66, 0x89, 0x0c, 0x25}, {0x90, 0x89, 0x1c, 0x25}};
+    uint8_t code[8];
+
+    if (!room(c)) {
+        return false;
+    }
+    memcpy(code, stores[rng_below(&c->rng, ARRAY_SIZE(stores))], 4);
+    store_le32(code + 4, PROGRAM_BELL_AT + 8 * rng_below(&c->rng, 8));
+    compose_save(c);
+    compose_put(c, c->at, code, sizeof(code));
+    return compose_accept(c, c->at + sizeof(code));
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
@@ -514,16 +668,9 @@ static void random_data(struct composer *c)
 
 static void begin(struct composer *c, const struct compose_wish *wish, struct program *p)
 {
-    static const uint8_t rights[PROGRAM_PAGES] = {WORLD_READ | WORLD_WRITE,
-                                                  WORLD_READ | WORLD_WRITE,
-                                                  WORLD_READ | WORLD_WRITE,
-                                                  WORLD_READ | WORLD_WRITE,
-                                                  WORLD_ABSENT,
-                                                  WORLD_READ};
-
     memset(p, 0, offsetof(struct program, code));
     memset(p->code, 0xcc, sizeof(p->code));
-    memcpy(p->rights, rights, sizeof(rights));
+    program_usual_rights(p->rights);
     p->bits = wish->bits;
     p->writes_code = wish->writes_code;
     p->entry = rng_chance(&c->rng, 30) ? 0x1000 - rng_below(&c->rng, 120)
@@ -531,7 +678,8 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     c->p = p;
     c->wish = wish;
     c->at = p->entry;
-    c->over = false;
+    c->over = c->aiming = false;
+    c->saved_area = 0;
     c->counters = 0;
     c->subroutine_count = c->counter_count = c->template_count = c->depth = 0;
     c->far_at = CODE_MAIN_END;
@@ -544,23 +692,44 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     engine_load(c->trace.e, p);
 }
 
-void compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p)
+static void compose_step(struct composer *c)
 {
+    const struct compose_wish *wish = c->wish;
+    unsigned kind = rng_below(&c->rng, 100);
+
+    if (wish->rings && rng_chance(&c->rng, 20)) {
+        compose_ring(c);
+    }
+    if (kind < 5) {
+        GArray *rows = c->rows[CLASS_STRING];
+
+        compose_string(c, g_array_index(rows, unsigned, rng_below(&c->rng, rows->len)));
+    } else if (!wish->no_flow && kind < 18) {
+        compose_branch(c);
+    } else if (wish->writes_code && kind < 40) {
+        compose_code_write(c);
+    } else {
+        compose_plain(c);
+    }
+}
+
+bool compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p)
+{
+    bool done = true;
+
     c->rng = (struct rng){.state = seed};
     begin(c, wish, p);
     for (unsigned n = 0; n < wish->instructions && !c->over; n++) {
-        unsigned kind = rng_below(&c->rng, 100);
-
-        if (wish->row < 0 && kind < 5) {
-            compose_string(c);
-        } else if (!wish->no_flow && kind < 18) {
-            compose_branch(c);
-        } else if (wish->writes_code && kind < 40) {
-            compose_code_write(c);
-        } else {
-            compose_plain(c);
+        if (wish->row >= 0 && n == wish->instructions / 2) {
+            c->aiming = true;
+            done = compose_row(c, wish->row);
+            c->aiming = false;
+        }
+        if (!c->over) {
+            compose_step(c);
         }
     }
+    return done;
 }
 
 void compose_other_state(struct composer *c, uint64_t seed, struct program *p)

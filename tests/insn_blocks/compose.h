@@ -20,16 +20,23 @@ struct compose_wish {
     unsigned
         fault_percent; /* of instructions that happen to fault: how many may stay, as the end */
     int row;           /* instructions of this row of the table only, or -1 */
-    bool no_flow;           /* no branches */
-    bool writes_code;       /* instructions that are written over */
+    bool no_flow;      /* no branches */
+    bool rings;        /* writes to PROGRAM_BELL_AT here and there */
+    bool writes_code;  /* instructions that are written over */
 };
 
 /* `e` is an engine_step; it stays the caller's. */
 struct composer *composer_new(struct engine *e);
 void composer_free(struct composer *c);
 
-/* The same seed and wish give the same program. */
-void compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p);
+/*
+ * The same seed and wish give the same program. False when no instruction of the wanted row was
+ * found: the rest is there.
+ */
+bool compose(struct composer *c, uint64_t seed, const struct compose_wish *wish, struct program *p);
+
+/* Whether programs can have the row with an operand in memory, stated or implied. */
+bool compose_row_has_memory(const struct composer *c, unsigned row);
 
 /* Other values in registers and memory that the program does not need as they are. */
 void compose_other_state(struct composer *c, uint64_t seed, struct program *p);

@@ -37,11 +37,13 @@ struct composer {
     struct rng rng;
     struct program *p;
     const struct compose_wish *wish;
-    unsigned at;       /* the frontier, as an offset in the code */
-    bool over;         /* it ended with a fault */
-    uint32_t pointers; /* bit per register that keeps pointing into the data */
-    uint32_t counters; /* bit per register that must not change: of loops */
-    unsigned hot[HOT]; /* offsets in the data that are used often */
+    unsigned at;         /* the frontier, as an offset in the code */
+    unsigned saved_area; /* offset in the data of a state that XRSTOR takes, or 0 */
+    bool aiming;         /* at PROGRAM_ROW_PAGE */
+    bool over;           /* it ended with a fault */
+    uint32_t pointers;   /* bit per register that keeps pointing into the data */
+    uint32_t counters;   /* bit per register that must not change: of loops */
+    unsigned hot[HOT];   /* offsets in the data that are used often */
     unsigned subroutines[SUBROUTINES], subroutine_count;
     unsigned counter_count;
     unsigned far_at;                       /* free code from here on, behind CODE_MAIN_END */
@@ -88,9 +90,15 @@ void compose_item(struct composer *c, unsigned at, unsigned len);
 unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *code);
 unsigned compose_any_row(struct composer *c);
 
+/* Where an operand is to be. */
+uint64_t compose_target(struct composer *c);
+
 /* One step of composing each; false: nothing was added. */
 bool compose_plain(struct composer *c);
-bool compose_string(struct composer *c);
+bool compose_row(struct composer *c, unsigned row);
+bool compose_string(struct composer *c, unsigned row);
+bool compose_gather(struct composer *c, unsigned row);
+bool compose_ring(struct composer *c);
 bool compose_branch(struct composer *c);     /* one of all kinds of control flow */
 bool compose_code_write(struct composer *c); /* in programs that write to their code */
 

@@ -154,6 +154,16 @@ uint32_t insn_flags_undefined(const struct x86_cpu *cpu, const struct x86_insn *
 
 /* ---- what processors do not agree on ----------------------------------------------------- */
 
+/* Whether pages fault in which a MASKMOV writes nothing: it writes to both ends of its operand. */
+static bool mask_reaches_pages(const struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    bool mmx = insn_row(i)->needs & MMXF;
+    uint64_t mm = cpu->fpu.r[i->rm & 7].mant;
+    const union x86_vec *xmm = &cpu->vec[i->rm & 15];
+
+    return mmx ? mm >> 63 && (mm & 0x80) : (xmm->b[0] & xmm->b[15]) >> 7;
+}
+
 bool insn_comparable(const struct x86_cpu *cpu, const struct x86_insn *i)
 {
     unsigned op = insn_row(i)->op;
@@ -171,12 +181,8 @@ bool insn_comparable(const struct x86_cpu *cpu, const struct x86_insn *i)
         return !(cpu->gpr[X86_RAX] & 0xfffffff8) && !(uint32_t)cpu->gpr[X86_RDX];
     case OP_FSTPNCE: /* an empty register's contents may be lost */
         return !cpu->fpu.empty;
-    case OP_MASKMOV: { /* whether a mask of zero faults */
-        const union x86_vec *mask = &cpu->vec[i->rm & 15];
-
-        return insn_row(i)->needs & MMXF ? cpu->fpu.r[(cpu->fpu.top + i->rm) & 7].mant >> 63
-                                         : mask->b[0] >> 7;
-    }
+    case OP_MASKMOV:
+        return mask_reaches_pages(cpu, i);
     default:
         return true;
     }

@@ -134,6 +134,7 @@ void engine_state(const struct engine *e, struct machine_state *ret)
 void engine_load(struct engine *e, const struct program *p)
 {
     engine_set_state(e, &p->state, p->bits);
+    e->cpu->fpu.cs = e->cpu->fpu.ds = 0;
     set_code_rights(e, p->writes_code);
     load_code(e, p->code);
     memcpy(engine_data(e), p->data, PROGRAM_DATA_BYTES);

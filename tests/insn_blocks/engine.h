@@ -12,6 +12,8 @@
 
 struct engine;
 
+#define ENGINE_INTERRUPT 0x40
+
 struct engine_ops {
     const char *name;
     size_t size; /* of the struct that begins with struct engine */
@@ -20,6 +22,12 @@ struct engine_ops {
     bool (*init)(struct engine *e, const char *options, GError **error);
     /* Runs from e->cpu's state until HLT in a handler; false: it did not come there. */
     bool (*run)(struct engine *e);
+    /* Returns from the handler, and goes on as run(). */
+    bool (*resume)(struct engine *e);
+    /* Interrupts will come with ENGINE_INTERRUPT as their vector: when the program writes to
+     * PROGRAM_BELL_AT, and one after a delay of that many turns of an empty loop, 0: none. May be
+     * NULL. */
+    void (*expect_interrupts)(struct engine *e, bool bell, unsigned delay);
     void (*fini)(struct engine *e);
 };
 

@@ -24,6 +24,8 @@ static bool step_init(struct engine *e, const char *options, GError **error)
     region_add(&s->root, 0, &s->ram_region, 0);
     address_space_init(&s->mem, &s->root, "mem", &s->lock);
     address_space_init(&s->io, &s->io_root, "io", &s->lock);
+    world_map(&e->world, PROGRAM_BELL_AT, /* gpa= */ 0, 0x1000,
+              WORLD_READ | WORLD_WRITE | WORLD_NO_EXEC);
     e->cpu = x86_cpu_new(0, 0);
     e->cpu->mem = &s->mem;
     e->cpu->io = &s->io;
@@ -39,6 +41,16 @@ static bool step_run(struct engine *e)
         }
     }
     return false;
+}
+
+/* By the state that the handler would return to; run() has executed nothing of it. */
+static bool step_resume(struct engine *e)
+{
+    struct machine_state s;
+
+    engine_state(e, &s);
+    engine_set_state(e, &s, e->bits);
+    return step_run(e);
 }
 
 static void step_fini(struct engine *e)
@@ -59,5 +71,6 @@ const struct engine_ops engine_step = {
     .size = sizeof(struct step_engine),
     .init = step_init,
     .run = step_run,
+    .resume = step_resume,
     .fini = step_fini,
 };

@@ -80,6 +80,11 @@ static void serve(struct host *h, int in, int out)
         !map_file(h->fd, PROGRAM_DATA_AT, PROGRAM_DATA_BYTES, FILE_DATA, PROT_READ | PROT_WRITE)) {
         _exit(1);
     }
+    if (mmap((void *)PROGRAM_BELL_AT, 0x1000, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1,
+             0) != (void *)PROGRAM_BELL_AT) {
+        _exit(1);
+    }
     memset(had.rights, WORLD_READ | WORLD_WRITE, sizeof(had.rights));
     while (write(out, &byte, 1) == 1 && read(in, &byte, 1) == 1) {
         apply_rights(o, &had);
@@ -179,6 +184,9 @@ void host_begin(struct host *h, const struct program *p)
     o->bits = p->bits;
     o->writes_code = p->writes_code;
     memcpy(o->rights, p->rights, sizeof(o->rights));
+    if (p->demand) { /* nobody would map pages there */
+        program_usual_rights(o->rights);
+    }
     memcpy(h->file, p->code, PROGRAM_CODE_BYTES);
     memcpy(h->file + FILE_DATA, p->data, PROGRAM_DATA_BYTES);
     o->in = o->out = p->state;

@@ -2,7 +2,7 @@
 /*
  * Comparing executors on a program.
  */
-#include "tests/insn_blocks/judge.h"
+#include "tests/insn_blocks/judge_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,71 +10,123 @@
 #include "tests/insn_lib/difference.h"
 #include "util/bytes.h"
 
-static unsigned differences(struct judge *j, const struct program *p)
+static unsigned compare(struct outcome *soft, struct outcome *other, unsigned bits,
+                        uint32_t undefined)
 {
     unsigned parts;
 
-    level_exceptions(&j->other.state, &j->soft.state);
-    parts = state_differences(&j->soft.state, &j->other.state, p->bits, j->undefined);
-    if (memcmp(j->soft.data, j->other.data, PROGRAM_DATA_BYTES) ||
-        memcmp(j->soft.code, j->other.code, PROGRAM_CODE_BYTES)) {
+    level_exceptions(&other->state, &soft->state);
+    parts = state_differences(&soft->state, &other->state, bits, undefined);
+    if (memcmp(soft->data, other->data, PROGRAM_DATA_BYTES) ||
+        memcmp(soft->code, other->code, PROGRAM_CODE_BYTES)) {
         parts |= PART_MEMORY;
     }
     return parts;
 }
 
-static bool differs(struct judge *j, const char *who, unsigned parts)
+unsigned judge_differences(struct judge *j, const struct program *p)
+{
+    return compare(&j->soft, &j->other, p->bits, j->undefined);
+}
+
+bool judge_says(struct judge *j, const char *who, unsigned parts)
 {
     j->who = parts ? who : NULL;
     j->parts = parts;
     return parts;
 }
 
+/* ---- executors --------------------------------------------------------------------------- */
+
 static bool host_differs(struct judge *j, const struct program *p)
 {
     unsigned parts = PART_RIP;
 
     if (host_finish(j->host, &j->other)) {
-        parts = differences(j, p);
-        parts &= j->trace.pointers_known ? ~0u : ~(unsigned)PART_POINTERS;
+        parts = judge_differences(j, p);
+        parts &= j->reference.pointers_known ? ~0u : ~(unsigned)PART_POINTERS;
         if (j->soft.state.vector != EXC_BP) { /* only the last instruction's exception counts */
-            parts &= ~j->trace.ignored;
+            parts &= ~j->reference.ignored;
         }
     }
-    return differs(j, "host", parts);
+    return judge_says(j, "host", parts);
+}
+
+/* With the usual rights, so that all is cached that can be. */
+static bool warm_run_differs(struct judge *j)
+{
+    unsigned parts;
+
+    if (!j->usual_valid) { /* it need not even end */
+        return false;
+    }
+    engine_run(j->engine, &j->usual, &j->other);
+    parts = compare(&j->usual_end, &j->other, j->usual.bits, j->usual_undefined);
+    if (parts) {
+        j->soft = j->usual_end;
+    }
+    return judge_says(j, "tcg, with the usual rights,", parts);
 }
 
 static bool engine_differs(struct judge *j, const struct program *p)
 {
     for (j->round = 0; j->round < p->repeat; j->round++) {
+        if (p->warm && warm_run_differs(j)) {
+            return true;
+        }
+        if (p->interrupts || p->demand) {
+            if (judge_follow(j, p)) {
+                return true;
+            }
+            continue;
+        }
         engine_run(j->engine, p, &j->other);
-        if (differs(j, j->engine->ops->name, differences(j, p))) {
+        if (judge_says(j, j->engine->ops->name, judge_differences(j, p))) {
             return true;
         }
     }
     return false;
 }
 
-bool judge_fails(struct judge *j, const struct program *p)
+/* The interpreter's runs; false when the program is not fit for comparison. */
+static bool refer(struct judge *j, const struct program *p)
 {
-    bool on_host;
-
-    j->who = NULL;
-    j->parts = 0;
+    if (p->warm) {
+        j->usual = *p;
+        j->usual.demand = false;
+        program_usual_rights(j->usual.rights);
+        j->usual_valid = trace_program(&j->trace, &j->usual, &j->usual_end);
+        j->usual_undefined = j->trace.undefined;
+    }
     j->valid = trace_program(&j->trace, p, &j->soft);
     j->undefined = j->trace.undefined;
-    if (!j->valid) {
+    j->reference = j->trace;
+    return j->valid;
+}
+
+bool judge_fails(struct judge *j, const struct program *p)
+{
+    struct outcome *end = &j->reference_end;
+    bool on_host;
+
+    judge_says(j, NULL, 0);
+    if (!refer(j, p)) {
         return false;
     }
     on_host = j->host && !j->trace.not_for_host;
     if (on_host) { /* it runs meanwhile */
         host_begin(j->host, p);
+        *end = j->soft;
     }
     if (j->engine && engine_differs(j, p)) {
         if (on_host) {
             host_finish(j->host, NULL);
         }
         return true;
+    }
+    if (on_host) {
+        j->soft = *end;
+        j->undefined = j->reference.undefined;
     }
     return on_host && host_differs(j, p);
 }

@@ -20,6 +20,16 @@ struct judge {
     unsigned round;     /* of the engine's runs, from 0 */
     uint32_t undefined; /* flags that were not compared */
     struct outcome soft, other;
+
+    /* the interpreter's runs */
+    struct trace reference;
+    struct outcome reference_end;
+    struct program usual; /* a warm program with the usual rights */
+    bool usual_valid;
+    uint32_t usual_undefined;
+    struct outcome usual_end;
+
+    uint64_t interrupts; /* seen so far */
 };
 
 /* Whether the program is valid and executors differ. */

@@ -46,6 +46,13 @@ void program_drop(struct program *p, unsigned item)
     program_put_nops(p->code + p->items[item].at, p->items[item].len);
 }
 
+void program_usual_rights(uint8_t rights[PROGRAM_PAGES])
+{
+    memset(rights, WORLD_READ | WORLD_WRITE, PROGRAM_PAGES);
+    rights[PROGRAM_PAGES - 2] = WORLD_ABSENT;
+    rights[PROGRAM_PAGES - 1] = WORLD_READ;
+}
+
 /* ---- printing ---------------------------------------------------------------------------- */
 
 static void append(void *opaque, const char *fmt, ...)
@@ -100,6 +107,20 @@ static void print_item(const struct program *p, const struct item *item, unsigne
     }
 }
 
+static void print_rights(const struct program *p)
+{
+    uint8_t usual[PROGRAM_PAGES];
+
+    program_usual_rights(usual);
+    for (unsigned n = 0; n < PROGRAM_PAGES; n++) {
+        if (p->rights[n] != usual[n]) {
+            printf("  page %llx is %s%s\n", (long long)PROGRAM_DATA_AT + n * 0x1000,
+                   p->rights[n] == WORLD_ABSENT ? "absent" : "read only",
+                   p->demand ? " until it is asked for" : "");
+        }
+    }
+}
+
 void program_print(const struct program *p)
 {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -112,6 +133,7 @@ void program_print(const struct program *p)
         print_item(p, &p->items[n], &skipped);
     }
     print_skipped(&skipped);
+    print_rights(p);
     printf("  it starts with");
     for (unsigned n = 0; n < (p->bits == 64 ? 16 : 8); n++) {
         printf("%s%s %llx", n % 4 ? "  " : "\n    ", names[n], (long long)s->gpr[n]);

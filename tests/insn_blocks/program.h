@@ -15,6 +15,9 @@
 #define PROGRAM_CODE_AT 0x11000000ull
 #define PROGRAM_DATA_AT 0x21000000ull
 
+/* A page: writes to it raise an interrupt, if one is wanted. */
+#define PROGRAM_BELL_AT 0x2a5b7000ull
+
 enum {
     PROGRAM_CODE_BYTES = 0x4000,
     PROGRAM_PAGES = 6, /* four to read and write, one absent, one to read */
@@ -23,6 +26,8 @@ enum {
     PROGRAM_STACK_LOW = 0x3000, /* nothing else is aimed at from here on */
     PROGRAM_COUNTERS = 0x2fc0,  /* of loops, a dword each */
     PROGRAM_TEMPLATES = 0x2e00, /* of code that is written; nothing else is aimed at from here on */
+    PROGRAM_ROW_PAGE = 2,       /* see struct compose_wish */
+    PROGRAM_STACK_PAGE = 3,
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };
@@ -40,6 +45,9 @@ struct program {
     struct item items[PROGRAM_ITEMS];
     unsigned repeat;  /* runs on the engine */
     bool writes_code; /* the code pages are writable */
+    bool warm;        /* the engine runs it with the usual rights before */
+    bool interrupts;  /* external ones come while the engine runs it */
+    bool demand;      /* pages that are absent are there after their first fault */
     uint8_t rights[PROGRAM_PAGES];
     uint8_t code[PROGRAM_CODE_BYTES];
     struct machine_state state;
@@ -58,6 +66,9 @@ struct outcome {
 void program_put_nops(uint8_t *p, unsigned len);
 
 void program_drop(struct program *p, unsigned item);
+
+/* Rights of the pages as most programs have them. */
+void program_usual_rights(uint8_t rights[PROGRAM_PAGES]);
 
 /* Prints code (what is neither NOP nor INT3) and the registers it starts with. */
 void program_print(const struct program *p);

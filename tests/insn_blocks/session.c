@@ -29,6 +29,7 @@ struct session {
     struct judge judge;
     struct program p;
     unsigned kind;  /* enum session_kinds */
+    GArray *rows;   /* int: with operands in memory */
     struct rng rng; /* of the program at hand */
     uint64_t programs, runs;
 };
@@ -46,6 +47,21 @@ static unsigned pick_kind(struct session *s)
     return kind;
 }
 
+static unsigned pick_repeat(struct session *s)
+{
+    struct rng *rng = &s->rng;
+
+    if (s->options->repeat) {
+        return s->options->repeat;
+    }
+    if (s->kind == SESSION_INTERRUPTS) {
+        return 6;
+    }
+    return rng_chance(rng, 90)   ? 2
+           : rng_chance(rng, 90) ? 2 + rng_below(rng, 40)
+                                 : 400; /* for those who look at what is hot */
+}
+
 static void make_program(struct session *s, uint64_t number)
 {
     const struct session_options *o = s->options;
@@ -60,19 +76,66 @@ static void make_program(struct session *s, uint64_t number)
         .fault_percent = rng_chance(rng, 80) ? 1 : 10,
         .row = -1,
         .writes_code = s->kind == SESSION_SMC,
+        .rings = s->kind == SESSION_INTERRUPTS,
     };
+    if (s->kind == SESSION_FAULTS) {
+        wish.row = g_array_index(s->rows, int, (number + o->seed) % s->rows->len);
+        wish.instructions = 1 + rng_below(rng, 8);
+        wish.fault_percent = 0;
+        wish.no_flow = rng_chance(rng, 70);
+    }
     wish.bits = o->bits ? o->bits : wish.bits;
     wish.instructions = o->length ? o->length : wish.instructions;
     compose(s->composer, rng_next(rng), &wish, &s->p);
-    s->p.repeat = rng_chance(rng, 90)   ? 2
-                  : rng_chance(rng, 90) ? 2 + rng_below(rng, 40)
-                                        : 400; /* for those who look at what is hot */
-    s->p.repeat = o->repeat ? o->repeat : s->p.repeat;
+    s->p.repeat = pick_repeat(s);
+    s->p.interrupts = wish.rings;
+}
+
+/* The rights that a fault program has in turn; after each it is run with the usual ones again. */
+static bool fault_form(struct session *s, unsigned form)
+{
+    static const struct {
+        int8_t page;
+        uint8_t rights;
+        bool demand;
+    } forms[] = {
+        {-1, 0, false},
+        {PROGRAM_ROW_PAGE, WORLD_ABSENT, false},
+        {PROGRAM_ROW_PAGE, WORLD_READ, false},
+        {PROGRAM_STACK_PAGE, WORLD_ABSENT, false},
+        {PROGRAM_STACK_PAGE, WORLD_READ, false},
+        {PROGRAM_ROW_PAGE, WORLD_ABSENT, true},
+        {PROGRAM_ROW_PAGE, WORLD_READ, true},
+    };
+
+    if (form > ARRAY_SIZE(forms)) {
+        return false;
+    }
+    program_usual_rights(s->p.rights);
+    s->p.warm = form > 0;
+    s->p.demand = form == ARRAY_SIZE(forms);
+    if (s->p.demand) { /* everything */
+        memset(s->p.rights, WORLD_ABSENT, PROGRAM_PAGES);
+    } else if (forms[form].page >= 0) {
+        s->p.rights[forms[form].page] = forms[form].rights;
+        s->p.demand = forms[form].demand;
+    }
+    return true;
 }
 
 /* The next form of the program at hand; false: that was all. */
 static bool next_form(struct session *s, unsigned form)
 {
+    if (s->kind == SESSION_FAULTS) {
+        return fault_form(s, form);
+    }
+    if (form == STATES && s->kind == SESSION_PLAIN) { /* one page is not what it was */
+        s->p.warm = true;
+        s->p.demand = rng_chance(&s->rng, 30);
+        s->p.rights[rng_below(&s->rng, PROGRAM_STACK_PAGE + 1)] =
+            rng_chance(&s->rng, 60) ? WORLD_ABSENT : WORLD_READ;
+        return true;
+    }
     if (form >= STATES) {
         return false;
     }
@@ -129,8 +192,9 @@ static void run_all(struct session *s)
             break;
         }
     }
-    printf("%llu programs, %llu runs, %llu failures (seed %llu)\n", (long long)s->programs,
-           (long long)s->runs, (long long)s->progress->failures, (long long)o->seed);
+    printf("%llu programs, %llu runs, %llu interrupts, %llu failures (seed %llu)\n",
+           (long long)s->programs, (long long)s->runs, (long long)s->judge.interrupts,
+           (long long)s->progress->failures, (long long)o->seed);
 }
 
 /* The executors that are judged. */
@@ -236,6 +300,12 @@ uint64_t session_run(const struct session_options *o)
     s->composing = engine_new(&engine_step, NULL, native_fs_base(), &error);
     g_assert_no_error(error);
     s->composer = composer_new(s->composing);
+    s->rows = g_array_new(FALSE, FALSE, sizeof(int));
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        if (compose_row_has_memory(s->composer, row)) {
+            g_array_append_val(s->rows, row);
+        }
+    }
     if (o->no_fork) {
         work_all(s);
         failures = s->progress->failures;
@@ -248,6 +318,7 @@ uint64_t session_run(const struct session_options *o)
         }
         failures = s->progress->failures;
     }
+    g_array_free(s->rows, TRUE);
     composer_free(s->composer);
     engine_free(s->composing);
     guard_progress_free(s->progress);

@@ -11,9 +11,11 @@
 /* Kinds of programs; more than one in a session take turns. */
 enum session_kinds {
     SESSION_PLAIN = 1 << 0,
-    SESSION_SMC = 1 << 1, /* that write to their own code */
-    SESSION_KINDS = 2,    /* how many */
-    SESSION_ALL = SESSION_PLAIN | SESSION_SMC,
+    SESSION_SMC = 1 << 1,        /* that write to their own code */
+    SESSION_FAULTS = 1 << 2,     /* with an instruction whose page is there, absent, read only */
+    SESSION_INTERRUPTS = 1 << 3, /* that are interrupted on the engine */
+    SESSION_KINDS = 4,           /* how many */
+    SESSION_ALL = (1 << SESSION_KINDS) - 1,
 };
 
 struct session_options {

@@ -31,7 +31,7 @@ static bool fault_is_comparable(const struct trace *t)
     return s.vector != EXC_PF || !native_owns(s.cr2 & ~0xfffull);
 }
 
-static enum trace_end step(struct trace *t)
+enum trace_end trace_step(struct trace *t)
 {
     struct x86_cpu *cpu = t->e->cpu;
     uint32_t undefined = t->undefined;
@@ -50,6 +50,9 @@ static enum trace_end step(struct trace *t)
         }
         undefined = insn_flags_undefined(cpu, i, undefined);
         t->ignored = ignored_parts(insn_row(i)->op);
+        if (insn_row(i)->op == OP_POPA) { /* AMD's fault with some registers loaded */
+            t->ignored |= PART_GPR;
+        }
         t->not_for_host |= insn_stores_pointers(i, t->pointers_known || !(cpu->fpu.sw & X87_ES));
     }
     waiting = cpu->fpu.sw & X87_ES;
@@ -71,7 +74,7 @@ static enum trace_end step(struct trace *t)
 enum trace_end trace_run(struct trace *t, uint64_t until)
 {
     while (t->e->cpu->rip != until) {
-        enum trace_end end = step(t);
+        enum trace_end end = trace_step(t);
 
         if (end != TRACE_REACHED) {
             return end;
@@ -80,16 +83,41 @@ enum trace_end trace_run(struct trace *t, uint64_t until)
     return TRACE_REACHED;
 }
 
-bool trace_program(struct trace *t, const struct program *p, struct outcome *ret)
+void trace_begin(struct trace *t, const struct program *p)
 {
     t->undefined = 0;
     t->steps = 0;
     t->pointers_known = true;
     t->not_for_host = false;
     engine_load(t->e, p);
-    if (trace_run(t, /* until= */ UINT64_MAX) != TRACE_FAULT) {
+}
+
+bool trace_map_page(const struct program *p, struct engine *e, const struct machine_state *s)
+{
+    uint8_t usual[PROGRAM_PAGES];
+    unsigned page;
+
+    if (!p->demand || s->vector != EXC_PF || !program_in_data(s->cr2)) {
         return false;
     }
-    engine_take_outcome(t->e, ret);
+    program_usual_rights(usual);
+    page = (s->cr2 - PROGRAM_DATA_AT) / 0x1000;
+    if (e->rights[page] == usual[page]) {
+        return false;
+    }
+    engine_set_rights(e, page, usual[page]);
+    return true;
+}
+
+bool trace_program(struct trace *t, const struct program *p, struct outcome *ret)
+{
+    trace_begin(t, p);
+    do {
+        if (trace_run(t, /* until= */ UINT64_MAX) != TRACE_FAULT) {
+            return false;
+        }
+        engine_take_outcome(t->e, ret);
+        engine_set_state(t->e, &ret->state, p->bits);
+    } while (trace_map_page(p, t->e, &ret->state));
     return true;
 }

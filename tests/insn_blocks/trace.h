@@ -24,8 +24,20 @@ struct trace {
     struct x86_insn last; /* instruction that was executed or tried */
 };
 
+/* Loads a program; nothing is undefined. */
+void trace_begin(struct trace *t, const struct program *p);
+
+/* One instruction; TRACE_REACHED: it has no exception. */
+enum trace_end trace_step(struct trace *t);
+
 /* Runs on until RIP is `until`, or the program ends. */
 enum trace_end trace_run(struct trace *t, uint64_t until);
+
+/*
+ * If the program wants the page that *s found missing to be there after its first fault, maps it.
+ * The caller lets the program go on.
+ */
+bool trace_map_page(const struct program *p, struct engine *e, const struct machine_state *s);
 
 /* Loads and runs a whole program; false when it is not fit for comparison. */
 bool trace_program(struct trace *t, const struct program *p, struct outcome *ret);

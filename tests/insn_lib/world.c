@@ -76,6 +76,11 @@ static uint64_t descriptor(const struct ldt_entry *e)
     return high << 32 | (uint64_t)(e->base & 0xffff) << 16 | (e->limit & 0xffff);
 }
 
+static bool has_error_code(unsigned vector)
+{
+    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+}
+
 /* IDT at the page's start, GDT and TSS behind it. */
 static void make_tables(struct world *w)
 {
@@ -104,13 +109,14 @@ static void make_tables(struct world *w)
 void world_init(struct world *w, uint8_t *ram)
 {
     static const uint8_t handler[16] = {0xf4, 0x48, 0xcf}; /* hlt; iretq */
+    static const uint8_t with_error[16] = {0xf4, 0x48, 0x83, 0xc4, 0x08, 0x48, 0xcf};
 
     *w = (struct world){.ram = ram, .next_table = PHYS_TABLES};
     world_map(w, SYSTEM_AT, PHYS_SYSTEM, 0x4000, WORLD_SYSTEM_READ | WORLD_WRITE);
     world_map(w, STACK_AT, PHYS_STACK, 0x1000, WORLD_SYSTEM_READ | WORLD_WRITE);
     world_map(w, GUEST_HANDLER_AT, PHYS_HANDLERS, 0x1000, WORLD_SYSTEM_READ);
     for (unsigned v = 0; v < 256; v++) {
-        memcpy(ram + PHYS_HANDLERS + 16 * v, handler, sizeof(handler));
+        memcpy(ram + PHYS_HANDLERS + 16 * v, has_error_code(v) ? with_error : handler, 16);
     }
     make_tables(w);
 }
@@ -208,7 +214,6 @@ void world_load_state(struct x86_cpu *cpu, const struct machine_state *in)
     cpu->fpu.op = load_le16(a + AREA_FOP);
     cpu->fpu.ip = load_le64(a + AREA_FIP);
     cpu->fpu.dp = load_le64(a + AREA_FDP);
-    cpu->fpu.cs = cpu->fpu.ds = 0;
     cpu->mxcsr = load_le32(a + AREA_MXCSR);
     for (unsigned n = 0; n < 8; n++) {
         struct x86_fpr *r = &cpu->fpu.r[(cpu->fpu.top + n) & 7];
@@ -250,11 +255,6 @@ void world_store_state(const struct x86_cpu *cpu, struct machine_state *out)
         memcpy(a + AREA_XMM + 16 * n, cpu->vec[n].b, 16);
         memcpy(a + AREA_YMM + 16 * n, cpu->vec[n].b + 16, 16);
     }
-}
-
-static bool has_error_code(unsigned vector)
-{
-    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
 }
 
 /* The frame that exception delivery pushed. */

@@ -3,7 +3,7 @@
  * What a CPU needs to run user code as a program of the host does: page tables, descriptor tables
  * and a supervisor stack in guest-physical memory, and the state that goes with them.
  *
- * Gates point to GUEST_HANDLER_AT + 16 * vector, where HLT and IRETQ stand: after an exception a
+ * Gates point to GUEST_HANDLER_AT + 16 * vector, where HLT and a return stand: after an exception a
  * CPL of 0 says that it was delivered, RIP which one, and the stack the rest. Bytes of RAM from
  * WORLD_BYTES on are the caller's.
  */
