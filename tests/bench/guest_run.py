@@ -32,6 +32,7 @@ class Result:
     seconds: float = None
     checksum: str = None
     guest_seconds: float = None
+    elapsed: float = None  # of all runs in a row: what was really measured
     why: str = None
 
 
@@ -39,7 +40,6 @@ class Result:
 class Settings:
     divisor: int = 1
     min_ms: int = 300  # each test is repeated for so long
-    host_min_ms: int = 50  # so that starting a process does not matter
     test_timeout: float = 120
     boot_timeout: float = 300
     progress: callable = lambda label, result: None  # told each result as it comes
@@ -100,7 +100,8 @@ class Reader:
             self.begun = when
         elif words[0] == "@end" and len(words) == 5 and self.begun is not None:
             runs = int(words[3])
-            return Result((when - self.begun) / runs, words[2], int(words[4]) / 1e9 / runs)
+            elapsed = when - self.begun
+            return Result(elapsed / runs, words[2], int(words[4]) / 1e9 / runs, elapsed)
         elif words[0] == "@skip":
             return Result(why="this CPU lacks what it needs")
         elif words[0] in ("@fail", "@died"):
@@ -130,8 +131,8 @@ class Host:
 
     def run_one(self, test, settings):
         process = subprocess.Popen(
-            [*self.prefix, os.path.join(self.programs, test.program), "run", test.name, str(settings.divisor),
-             str(max(settings.min_ms, settings.host_min_ms))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*self.prefix, os.path.join(self.programs, test.program), "run", test.name,
+             str(settings.divisor), str(settings.min_ms)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
         lines, reader, result = Lines(process), Reader(True), None
         try:

@@ -219,6 +219,6 @@ class BootRunner:
                 if when in ("timeout", "end"):
                     return Result(why=f"{when} while booting: " + " | ".join(lines.tail[-3:]))
                 if wanted in line:
-                    return Result(when - start)
+                    return Result(when - start, elapsed=when - start)
         finally:
             stop(process)

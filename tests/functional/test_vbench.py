@@ -12,7 +12,7 @@ from guest_run import Guest, Host, Settings  # noqa: E402  pylint: disable=wrong
 from guest_tests import PROGRAMS, own_initrd, own_tests  # noqa: E402  pylint: disable=wrong-import-position
 
 # One unit of work of each
-SETTINGS = Settings(divisor=10**9, min_ms=0, host_min_ms=0, test_timeout=60)
+SETTINGS = Settings(divisor=10**9, min_ms=0, test_timeout=60)
 
 
 @pytest.fixture(scope="module", name="tests")
