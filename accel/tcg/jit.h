@@ -3,8 +3,8 @@
  * The translator from guest x86 to host x86-64: shared by the files accel/tcg/jit*.c.
  *
  * Guest code is re-emitted as host code of the same instructions. Thirteen guest registers live in
- * host registers, R9 to R11 in struct x86_cpu, which the GS base points to; R11 and RCX of the host
- * are for addresses. The guest's status flags are the host's at every block boundary.
+ * host registers, R11, R14 and R15 in struct x86_cpu, which the GS base points to; R11 and RCX of
+ * the host are for addresses. The guest's status flags are the host's at every block boundary.
  *
  * Every memory operand is checked against the soft TLB inline. What fails the check, and every
  * instruction without an emitter, is a "site": its registers are stored, the interpreter's function

@@ -2,8 +2,9 @@
 /*
  * Instructions with ModRM, emitted as themselves with the guest's registers put in place.
  *
- * Guest registers that live in memory are used as memory operands where an instruction has room for
- * one, else by way of a scratch register. AH, CH, DH and BH, which have no name beside a REX
+ * Guest registers that live in memory are read as memory operands where an instruction has room for
+ * one, else they go by way of a scratch register; they are always stored whole, because the host
+ * is slow to load what was stored in pieces. AH, CH, DH and BH, which have no name beside a REX
  * prefix, are rotated into the low byte for the time of the instruction (RORX leaves flags).
  */
 #include "accel/tcg/jit_translate.h"
@@ -156,7 +157,8 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
         rm = jit_gpr(rm_use.r);
         if (rm_use.high && !(rm_use.access & JIT_W)) {
             to_scratch(tr, &rm_use, JIT_T0);
-        } else if (rm.mem && (f->in_reg || (reg.used && reg.r == rm_use.r))) {
+        } else if (rm.mem &&
+                   (f->in_reg || (rm_use.access & JIT_W) || (reg.used && reg.r == rm_use.r))) {
             to_scratch(tr, &rm_use, JIT_T0);
         } else if (rm_use.high && reg.used && reg.r == rm_use.r && !reg.high) {
             to_scratch(tr, &reg, JIT_T0); /* its low byte moves away when the high one is rotated */
@@ -200,14 +202,5 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
     host_imm(&tr->b, f->imm, f->imm_bytes);
     put_back(tr, &reg);
     put_back(tr, &vvvv);
-    if (!mem) {
-        put_back(tr, &rm_use);
-        if (rm.mem && (rm_use.access & JIT_W) && rm_use.bytes == 4) {
-            struct host_rm upper = jit_gpr(rm_use.r); /* 32-bit results clear the upper half */
-
-            upper.disp += 4;
-            host_op(&tr->b, 0, 0xc7, 0, &upper);
-            host_u32(&tr->b, 0);
-        }
-    }
+    put_back(tr, &rm_use);
 }

@@ -11,9 +11,24 @@
 
 #define BRANCHES_MAX 4 /* conditional jumps in one block */
 
+/* Compilers use R11 last of the registers that calls change, R14 and R15 last of the others. */
 const uint8_t jit_host_reg[16] = {
-    HOST_RAX, HOST_R9,   HOST_RDX,  HOST_RBX,  HOST_R10, HOST_RBP, HOST_RSI, HOST_RDI,
-    HOST_R8,  HOST_NONE, HOST_NONE, HOST_NONE, 12,       13,       14,       HOST_R15,
+    [X86_RAX] = HOST_RAX,
+    [X86_RCX] = 14,
+    [X86_RDX] = HOST_RDX,
+    [X86_RBX] = HOST_RBX,
+    [X86_RSP] = HOST_R15,
+    [X86_RBP] = HOST_RBP,
+    [X86_RSI] = HOST_RSI,
+    [X86_RDI] = HOST_RDI,
+    [X86_R8] = HOST_R8,
+    [X86_R8 + 1] = HOST_R9,
+    [10] = HOST_R10,
+    [11] = HOST_NONE,
+    [12] = 12,
+    [13] = 13,
+    [14] = HOST_NONE,
+    [X86_R15] = HOST_NONE,
 };
 
 void jit_get(struct jit_tr *tr, unsigned h, unsigned r)

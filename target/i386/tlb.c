@@ -108,21 +108,29 @@ static void drop_slot(struct x86_tlb *tlb, enum tlb_part part, unsigned set, uns
     slot_clear(tlb, part, set, slot);
 }
 
-/* Drops what is in the table and, with @keep_global, not global. */
-static void drop_filled(struct x86_tlb *tlb, enum tlb_part part, unsigned set, bool keep_global)
+/* Drops what word @w of the table's marks names and, with @keep_global, is not global. */
+static void drop_word(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned w,
+                      bool keep_global)
 {
     struct tlb_marks *m = &tlb->marks[part][set];
+    uint64_t bits = m->used[w] & ~(keep_global ? m->global[w] : 0);
 
-    for (uint32_t words = m->words; words; words &= words - 1) {
-        unsigned w = (unsigned)__builtin_ctz(words);
-        uint64_t bits = m->used[w] & ~(keep_global ? m->global[w] : 0);
+    m->used[w] &= ~bits;
+    if (!m->used[w]) {
+        bit_put(m->words, w, false);
+    }
+    for (; bits; bits &= bits - 1) {
+        slot_clear(tlb, part, set, w * 64 + (unsigned)__builtin_ctzll(bits));
+    }
+}
 
-        m->used[w] &= ~bits;
-        if (!m->used[w]) {
-            m->words &= ~(1u << w);
-        }
-        for (; bits; bits &= bits - 1) {
-            slot_clear(tlb, part, set, w * 64 + (unsigned)__builtin_ctzll(bits));
+static void drop_filled(struct x86_tlb *tlb, enum tlb_part part, unsigned set, bool keep_global)
+{
+    const struct tlb_marks *m = &tlb->marks[part][set];
+
+    for (unsigned n = 0; n < ARRAY_SIZE(m->words); n++) {
+        for (uint64_t words = m->words[n]; words; words &= words - 1) {
+            drop_word(tlb, part, set, n * 64 + (unsigned)__builtin_ctzll(words), keep_global);
         }
     }
 }
@@ -423,7 +431,7 @@ static void mark_filled(struct x86_tlb *tlb, enum tlb_part part, enum tlb_set se
 {
     struct tlb_marks *m = &tlb->marks[part][set];
 
-    m->words |= 1u << slot / 64;
+    bit_put(m->words, slot / 64, true);
     bit_put(m->used, slot, true);
     bit_put(m->global, slot, wk->global);
     bit_put(m->large, slot, wk->page_bits > PAGE_BITS);

@@ -18,7 +18,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 
-#define TLB_BITS   10
+#define TLB_BITS   13
 #define TLB_SLOTS  (1u << TLB_BITS)
 #define ITLB_BITS  9
 #define ITLB_SLOTS (1u << ITLB_BITS)
@@ -64,7 +64,8 @@ struct phys_page {
 
 /* What the slots of one table hold. */
 struct tlb_marks {
-    uint32_t words; /* a bit for each word of used[] that is not 0; a spare one may be set */
+    /* a bit for each word of used[] that is not 0; a spare one may be set */
+    uint64_t words[TLB_SLOTS / 64 / 64];
     uint64_t used[TLB_SLOTS / 64];
     uint64_t global[TLB_SLOTS / 64];
     uint64_t large[TLB_SLOTS / 64]; /* a piece of a large page */
