@@ -126,6 +126,7 @@ struct jit_thunks {
     uint8_t *follow;   /* ECX: exit */
     uint8_t *dispatch; /* cpu->rip is set */
     uint8_t *vec_load;
+    uint8_t *checked; /* T0: where an indirect jump goes; see check.h */
 };
 
 struct jit_tr;
@@ -191,10 +192,17 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is
  * nothing for the translator (mode, crossing pages, not RAM). May raise. */
 bool jit_run(struct tcg_cpu *tc);
+/* The mode of translated code for the CPU's state; 0: there is none for such code. */
+uint32_t jit_mode(const struct x86_cpu *cpu);
+/* Runs @b, for the state at hand. */
+void jit_enter(struct tcg_cpu *tc, const struct jit_block *b);
+/* The status flags that translated code has left. */
+void jit_flags_from_host(struct x86_cpu *cpu);
 /* Called by thunks; they return where to go on, NULL: leave. */
 const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);
 const uint8_t *jit_dispatch(struct x86_cpu *cpu);
+const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused); /* check.c */
 
 /* jit_host.c: CPUID's feature words of the host, 0 for those that are not about instructions. */
 void jit_host_features(uint32_t ret[FEAT_WORDS]);

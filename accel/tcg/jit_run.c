@@ -3,7 +3,7 @@
  * Running translated code: entering it, and what it calls: instructions for the interpreter, jumps
  * that are not linked yet, look-ups.
  */
-#include "accel/tcg/jit.h"
+#include "accel/tcg/check.h"
 #include "target/i386/flags.h"
 #include "target/i386/mem.h"
 #include "target/i386/step.h"
@@ -17,15 +17,14 @@ static void flags_to_host(struct x86_cpu *cpu)
     jit_cpu_of(cpu)->flags = (f & 0xff) << 8 | (f & FLAG_OF ? 1 : 0);
 }
 
-static void flags_from_host(struct x86_cpu *cpu)
+void jit_flags_from_host(struct x86_cpu *cpu)
 {
     uint32_t f = (uint32_t)jit_cpu_of(cpu)->flags;
 
     flags_set_status(cpu, (f >> 8 & 0xd5) | (f & 1 ? FLAG_OF : 0));
 }
 
-/* The mode of translated code for the CPU's state; 0: there is none for such code. */
-static uint32_t jit_mode(const struct x86_cpu *cpu)
+uint32_t jit_mode(const struct x86_cpu *cpu)
 {
     uint32_t mode = cpu->mode & (BLOCK_MODE | MODE_SET);
     bool sse = !(cpu->cr0 & (CR0_TS | CR0_EM)) && (cpu->cr4 & CR4_OSFXSR) &&
@@ -173,7 +172,7 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
     struct jit *j = tc->tcg->jit;
     struct jit_block *b;
 
-    if (x86_disturbed(cpu)) {
+    if (x86_disturbed(cpu) || tc->check) {
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
@@ -195,8 +194,8 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     struct jit_block *found, *b;
 
     cpu->rip = e->target;
-    flags_from_host(cpu);
-    if (x86_disturbed(cpu)) {
+    jit_flags_from_host(cpu);
+    if (x86_disturbed(cpu) || tc->check) {
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
@@ -229,11 +228,15 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     if (fpu) {
         jit_fpu_save(cpu);
     }
-    flags_from_host(cpu);
+    jit_flags_from_host(cpu);
     cpu->rip = s->next;
     cpu->start_rip = s->next - s->insn.len;
     if (!(cpu->mode & MODE_CODE64)) {
         cpu->start_rip = (uint32_t)cpu->start_rip;
+    }
+    if (tc->check && check_stops(tc->check, cpu->start_rip)) {
+        cpu->rip = cpu->start_rip;
+        return NULL;
     }
     /* a flush by another vCPU is possible while the instruction waits for the right to run alone */
     tc->slow_insn = s->insn;
@@ -243,10 +246,12 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
         cpu->insn_again = false;
         return jit_dispatch(cpu);
     }
-    if (flushes != j->flushes || !s->after || __atomic_load_n(&s->block->dead, __ATOMIC_ACQUIRE)) {
+    if (flushes != j->flushes || !s->after ||
+        (__atomic_load_n(&s->block->dead, __ATOMIC_ACQUIRE) && !tc->check)) {
         return jit_dispatch(cpu);
     }
-    if (fpu && jit_mode(cpu) != s->block->mode) { /* exceptions were masked or unmasked */
+    if (fpu && jit_mode(cpu) !=
+                   (s->block->mode & ~JIT_MODE_UNSHARED)) { /* exceptions were masked or unmasked */
         return jit_dispatch(cpu);
     }
     if (s->block->fpu) {
@@ -258,17 +263,26 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     return j->w + s->after + j->to_x;
 }
 
-bool jit_run(struct tcg_cpu *tc)
+void jit_enter(struct tcg_cpu *tc, const struct jit_block *b)
 {
     struct jit *j = tc->tcg->jit;
-    struct x86_cpu *cpu = tc->cpu;
-    struct jit_block *b = find(tc, 0);
     void (*enter)(const uint8_t *code) = (void (*)(const uint8_t *))(j->thunk.enter + j->to_x);
+
+    flags_to_host(tc->cpu);
+    enter(b->body + j->to_x);
+}
+
+bool jit_run(struct tcg_cpu *tc)
+{
+    struct jit_block *b = find(tc, 0);
 
     if (!b) {
         return false;
     }
-    flags_to_host(cpu);
-    enter(b->body + j->to_x);
+    if (tc->check) {
+        check_run(tc, b);
+    } else {
+        jit_enter(tc, b);
+    }
     return true;
 }

@@ -158,7 +158,7 @@ static void align(struct host_buf *b)
 void jit_emit_thunks(struct jit *j)
 {
     struct host_buf b = {.p = j->w};
-    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch;
+    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch, *checked;
 
     vec_load = b.p;
     emit_vec_load(&b);
@@ -192,9 +192,17 @@ void jit_emit_thunks(struct jit *j)
     align(&b);
     dispatch = emit_to_c(&b, (const void *)jit_dispatch, vec_save, go, leave);
     align(&b);
+    checked = b.p;
+    host_store(&b, host_state(offsetof(struct x86_cpu, rip)), JIT_T0, 8);
+    emit_to_c(&b, (const void *)jit_checked, vec_save, go, leave);
+    align(&b);
     jit_emit_fpu_thunks(j, &b);
     align(&b);
-    j->thunk = (struct jit_thunks){
-        .enter = enter, .slow = slow, .follow = follow, .dispatch = dispatch, .vec_load = vec_load};
+    j->thunk = (struct jit_thunks){.enter = enter,
+                                   .slow = slow,
+                                   .follow = follow,
+                                   .dispatch = dispatch,
+                                   .vec_load = vec_load,
+                                   .checked = checked};
     j->used = j->thunks_end = (size_t)(b.p - j->w);
 }

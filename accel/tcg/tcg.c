@@ -6,8 +6,8 @@
  * run into each other and come back here when they find no successor, or for attention. A fault
  * unwinds to the loop with longjmp().
  */
+#include "accel/tcg/check.h"
 #include "accel/tcg/icount.h"
-#include "accel/tcg/jit.h"
 #include "hw/core/machine.h"
 #include "target/i386/step.h"
 #include "target/i386/vcpu.h"
@@ -48,6 +48,11 @@ static bool tcg_init(struct accel *a, struct machine *m, GError **error)
     if (t->use_jit && !t->icount && !t->one_insn && host_fits()) {
         t->jit = jit_new(t, (t->tb_size ? t->tb_size : TB_SIZE) << 20, error);
         return t->jit;
+    }
+    if (t->use_check) {
+        return fail(error, "check=on compares translated code with the interpreter, but %s",
+                    t->use_jit ? "this host has no AVX2, BMI2 and FMA to run it"
+                               : "jit=off means that there is none");
     }
     return true;
 }
@@ -98,12 +103,13 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
     tc->cpu = x86_vcpu_cpu(v);
     tc->tcg = tcg_of_vcpu(v);
     tcg_blocks_init(tc);
-    if (!tc->arena) {
+    tc->cpu->engine = tc;
+    if (!tc->arena || (tc->tcg->use_check && !check_new(tc))) {
+        tc->cpu->engine = NULL;
         tcg_blocks_fini(tc);
         g_free(tc);
         return fail_errno(error, "cannot get memory for decoded code");
     }
-    tc->cpu->engine = tc;
     v->engine = tc;
     if (tc->tcg->jit) {
         jit_cpu_init(tc->cpu);
@@ -129,6 +135,7 @@ static void tcg_vcpu_fini(struct vcpu *v)
     g_mutex_lock(&tc->tcg->code_lock);
     g_ptr_array_remove(tc->tcg->cpus, tc);
     g_mutex_unlock(&tc->tcg->code_lock);
+    check_free(tc);
     tc->cpu->engine = NULL;
     v->engine = NULL;
     tcg_blocks_fini(tc);
@@ -218,6 +225,9 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
         }
         if (tc->tcg->jit) {
             if (jit_run(tc)) {
+                if (tc->check && tc->check->failed) {
+                    return VCPU_EXIT_INTERNAL_ERROR;
+                }
                 continue;
             }
             jit_fpu_save(cpu);
@@ -263,6 +273,10 @@ static enum vcpu_exit tcg_run(struct vcpu *v)
     tcg_section_begin(tc);
     why = loop(tc);
     tcg_section_end(tc);
+    if (why == VCPU_EXIT_INTERNAL_ERROR) {
+        fputs(tc->check->report, stderr);
+        machine_request_exit(v->machine, EXIT_FAILURE);
+    }
     return why;
 }
 
@@ -299,6 +313,15 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
                   " links made or missed, %" PRIu64 " look-ups\n",
                   tc->cpu->index, jc->slow, jc->follows, jc->lookups);
         }
+        if (tc->check) {
+            const struct check *c = tc->check;
+
+            print(opaque,
+                  "CPU %u: checked: %" PRIu64 " blocks of %" PRIu64 " instructions are as "
+                  "interpreted; not comparable: %" PRIu64 " instructions, %" PRIu64
+                  " blocks whose memory changed, %" PRIu64 " by undefined flags\n",
+                  tc->cpu->index, c->blocks, c->insns, c->alone_insns, c->unstable, c->meaningless);
+        }
         print(opaque,
               "CPU %u: %" PRIu64 " instructions, %" PRIu64 " single steps, %" PRIu64
               " blocks made, %" PRIu64 " pages invalidated, %" PRIu64 " flushes, %zu KiB in use\n",
@@ -310,6 +333,8 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
 
 static const struct property tcg_props[] = {
     PROP_BOOL(struct tcg, use_jit, "jit", true, "translate guest code (off: interpret it)"),
+    PROP_BOOL(struct tcg, use_check, "check", false,
+              "interpret each translated block too and compare; slow"),
     PROP_U64(struct tcg, tb_size, "tb-size", 0, "MiB of translated code to keep; 0: 256"),
     PROP_BOOL(struct tcg, one_insn, "one-insn-per-tb", false,
               "decode and run instructions one by one, without translation"),

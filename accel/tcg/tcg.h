@@ -85,7 +85,8 @@ struct tcg_cpu {
     /* memory of blocks */
     uint8_t *arena;
     size_t arena_used, arena_size;
-    GThread *thread; /* in tcg_run(), or NULL; atomic */
+    struct check *check; /* NULL: translated code is trusted */
+    GThread *thread;     /* in tcg_run(), or NULL; atomic */
     /* icount.c; only with counted instructions, apart from left_at */
     struct tcg_block *counted;      /* being run, or NULL */
     const struct x86_insn *left_at; /* not executed any more: it ends the block early */
@@ -117,7 +118,7 @@ struct tcg {
     GHashTable *code_lines;
     GPtrArray *cpus; /* struct tcg_cpu; guarded by code_lock */
     struct jit *jit; /* NULL: decoded blocks only */
-    bool use_jit;
+    bool use_jit, use_check;
     uint64_t tb_size; /* MiB; 0: the default */
 };
 

@@ -147,6 +147,7 @@ struct x86_dtlb;
 struct x86_itlb;
 struct x86_decoder;
 struct x86_insn;
+struct x86_watch;
 struct phys_page;
 
 struct x86_cpu {
@@ -177,7 +178,8 @@ struct x86_cpu {
     struct x86_tlb *tlb; /* behind this struct, see struct x86_cpu_room */
     void *room;          /* the allocation that holds both */
     void *engine;        /* the engine's per-CPU data */
-    uint64_t executed;   /* instructions, for statistics */
+    const struct x86_watch *watch; /* tlb.h; NULL: nobody wants to know */
+    uint64_t executed;             /* instructions, for statistics */
 
     /* segments, tables, control registers */
     struct x86_seg seg[X86_SEGS];

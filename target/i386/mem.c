@@ -42,20 +42,32 @@ void x86_io_end(struct x86_cpu *cpu, bool begun)
     }
 }
 
+static void watch_device(struct x86_cpu *cpu)
+{
+    if (cpu->watch) {
+        cpu->watch->device(cpu);
+    }
+}
+
 uint64_t phys_read(struct x86_cpu *cpu, uint64_t gpa, unsigned size)
 {
-    bool begun = x86_io_begin(cpu);
-    uint64_t val =
-        address_space_load(x86_memory(cpu), x86_bus_address(cpu, gpa), size, cpu_attrs(cpu), NULL);
+    uint64_t val;
+    bool begun;
 
+    watch_device(cpu);
+    begun = x86_io_begin(cpu);
+    val =
+        address_space_load(x86_memory(cpu), x86_bus_address(cpu, gpa), size, cpu_attrs(cpu), NULL);
     x86_io_end(cpu, begun);
     return val;
 }
 
 void phys_write(struct x86_cpu *cpu, uint64_t gpa, uint64_t val, unsigned size)
 {
-    bool begun = x86_io_begin(cpu);
+    bool begun;
 
+    watch_device(cpu);
+    begun = x86_io_begin(cpu);
     address_space_store(x86_memory(cpu), x86_bus_address(cpu, gpa), val, size, cpu_attrs(cpu));
     x86_io_end(cpu, begun);
 }
@@ -160,6 +172,18 @@ static void read_linear(struct x86_cpu *cpu, uint64_t la, void *buf, unsigned le
     read_page(cpu, a.gpa, buf, first);
 }
 
+/* Tells cpu->watch of the write, if it is to RAM. */
+static void watch_write(struct x86_cpu *cpu, uint64_t la, uint64_t gpa, unsigned len)
+{
+    if (cpu->watch) {
+        const struct phys_page *p = x86_phys_page(cpu, gpa);
+
+        if (p->host && p->writable) {
+            cpu->watch->write(cpu, la, p, len);
+        }
+    }
+}
+
 static void write_linear(struct x86_cpu *cpu, uint64_t la, const void *buf, unsigned len,
                          enum tlb_set set)
 {
@@ -170,8 +194,10 @@ static void write_linear(struct x86_cpu *cpu, uint64_t la, const void *buf, unsi
     x86_translate(cpu, la, ACCESS_WRITE, set, &a);
     if (first < len) {
         x86_translate(cpu, (la + first) & cpu->ea_mask, ACCESS_WRITE, set, &b);
+        watch_write(cpu, (la + first) & cpu->ea_mask, b.gpa, len - first);
         write_page(cpu, b.gpa, (const uint8_t *)buf + first, len - first);
     }
+    watch_write(cpu, la, a.gpa, first);
     write_page(cpu, a.gpa, buf, first);
 }
 
@@ -367,6 +393,7 @@ void *mem_host_write(struct x86_cpu *cpu, uint64_t la, unsigned size,
     if (!p->host || !p->writable || (la & ~PAGE_MASK) + size > PAGE_SIZE) {
         return NULL;
     }
+    watch_write(cpu, la, wk.gpa, size);
     *ret_page = p;
     return p->host + (la & ~PAGE_MASK);
 }
@@ -402,6 +429,7 @@ void mem_rmw_begin(struct x86_cpu *cpu, uint64_t la, unsigned size, bool locked)
         x86_translate(cpu, la, ACCESS_WRITE, current_set(cpu), &wk);
         cpu->rmw_page = x86_phys_page(cpu, wk.gpa);
         if (cpu->rmw_page->host && cpu->rmw_page->writable) {
+            watch_write(cpu, la, wk.gpa, size);
             cpu->rmw_host = cpu->rmw_page->host + (la & ~PAGE_MASK);
             return;
         }

@@ -47,7 +47,20 @@ const struct phys_page *x86_phys_page(struct x86_cpu *cpu, uint64_t gpa)
                       len >= PAGE_SIZE;
     }
     rcu_read_unlock();
+    if (cpu->watch && p->host) {
+        p->host = cpu->watch->page(cpu, p->host);
+    }
     return p;
+}
+
+void x86_tlb_forget_phys(struct x86_cpu *cpu, uint64_t gpa)
+{
+    uint64_t page = x86_bus_address(cpu, gpa) & PAGE_MASK;
+    struct phys_page *p = &cpu->tlb->phys[(page >> PAGE_BITS) & (PHYS_SLOTS - 1)];
+
+    if (p->gpa == page) {
+        p->gpa = 1;
+    }
 }
 
 static bool bit_test(const uint64_t *bits, unsigned n)
@@ -60,24 +73,15 @@ static void bit_put(uint64_t *bits, unsigned n, bool on)
     bits[n / 64] = (bits[n / 64] & ~(1ULL << (n % 64))) | (uint64_t)on << (n % 64);
 }
 
-/*
- * Minus a page of another slot: no address that looks here can match, whatever its other bits. Far
- * away, because translated code looks with the last byte of a range up to a page long.
- */
-static uint64_t never(unsigned slot)
-{
-    return -((uint64_t)(slot ^ ITLB_SLOTS / 2) << PAGE_BITS);
-}
-
 static void slot_clear(struct x86_tlb *tlb, enum tlb_part part, unsigned set, unsigned slot)
 {
     if (part == TLB_DATA) {
         struct x86_dtlb *d = &tlb->d[set];
 
-        d->rneg[slot] = d->wneg[slot] = never(slot);
+        d->rneg[slot] = d->wneg[slot] = tlb_never(slot);
         d->hpage[slot] = 0;
     } else {
-        tlb->i[set].xneg[slot] = never(slot);
+        tlb->i[set].xneg[slot] = tlb_never(slot);
         __atomic_store_n(&tlb->i[set].id[slot], 0, __ATOMIC_RELAXED);
     }
 }
@@ -339,7 +343,7 @@ static uint16_t *writers_of(struct x86_tlb *tlb, uint64_t hpage)
 
 static bool slot_writes(const struct x86_tlb *tlb, unsigned set, unsigned slot)
 {
-    return tlb->d[set].wneg[slot] != never(slot);
+    return tlb->d[set].wneg[slot] != tlb_never(slot);
 }
 
 static void note_writer(struct x86_tlb *tlb, unsigned set, unsigned slot)
@@ -365,7 +369,7 @@ static void note_writer(struct x86_tlb *tlb, unsigned set, unsigned slot)
 static void protect_slot(struct x86_tlb *tlb, unsigned set, unsigned slot, uint64_t hpage)
 {
     if (tlb->d[set].hpage[slot] == hpage) {
-        tlb->d[set].wneg[slot] = never(slot);
+        tlb->d[set].wneg[slot] = tlb_never(slot);
     }
 }
 
@@ -474,7 +478,7 @@ static void fill_data(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
     d->addend[slot] = (uintptr_t)p->host - page;
     d->rneg[slot] = -page;
     mark_filled(tlb, TLB_DATA, set, slot, wk);
-    if (wk->writable && p->writable) {
+    if (wk->writable && p->writable && !cpu->watch) {
         bool others = __atomic_load_n(&p->block->watching, __ATOMIC_RELAXED) & ~(1u << DIRTY_CODE);
 
         if (!others && ram_page_all_dirty(p->block, p->offset)) {

@@ -60,6 +60,19 @@ struct phys_page {
     uint64_t offset; /* of the page in @block */
 };
 
+/*
+ * For an engine that runs code twice and compares: cpu->watch. While it is set, no data entry
+ * allows fast writes but those that the engine itself makes. The first two may unwind.
+ */
+struct x86_watch {
+    /* @len bytes within a page of RAM are about to be written at @la. */
+    void (*write)(struct x86_cpu *cpu, uint64_t la, const struct phys_page *p, unsigned len);
+    /* Something that is not RAM is about to be accessed. */
+    void (*device)(struct x86_cpu *cpu);
+    /* The host memory to use for the page at @host; see x86_tlb_forget_phys(). */
+    uint8_t *(*page)(struct x86_cpu *cpu, uint8_t *host);
+};
+
 #define PHYS_SLOTS 2048
 
 /* What the slots of one table hold. */
@@ -148,6 +161,15 @@ static inline bool tlb_hit(uint64_t la, uint64_t neg, unsigned size)
     return la + neg < PAGE_SIZE - (size - 1);
 }
 
+/*
+ * Minus a page of another slot: no address that looks here can match, whatever its other bits. Far
+ * away, because translated code looks with the last byte of a range up to a page long.
+ */
+static inline uint64_t tlb_never(unsigned slot)
+{
+    return -((uint64_t)(slot ^ ITLB_SLOTS / 2) << PAGE_BITS);
+}
+
 /* Everything empty: for x86_cpu_new(). */
 void x86_tlb_init(struct x86_cpu *cpu);
 
@@ -167,6 +189,8 @@ void x86_tlb_context_loaded(struct x86_cpu *cpu, bool keep);
 void x86_tlb_flush_data_rights(struct x86_cpu *cpu);
 /* Also forgets how physical pages are reached: the memory map changed. */
 void x86_tlb_flush_phys(struct x86_cpu *cpu);
+/* How the page at @gpa is reached is found anew. TLB entries stay as they are. */
+void x86_tlb_forget_phys(struct x86_cpu *cpu, uint64_t gpa);
 /* Makes writes to the page at @host take the slow path again. */
 void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host);
 

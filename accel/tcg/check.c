@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running blocks twice: by the interpreter and as translated code; see check.h.
+ *
+ * Absent: what there is no translation of (16-bit code, instructions in two pages), and the jump
+ * from one block to a linked one.
+ */
+#include "accel/tcg/check.h"
+#include "target/i386/flags.h"
+#include "target/i386/mem.h"
+#include "target/i386/step.h"
+#include <string.h>
+
+enum { RESTART = 256 }; /* beyond all vectors: x86_restart() */
+
+struct check *check_new(struct tcg_cpu *tc)
+{
+    struct check *c = g_new0(struct check, 1);
+
+    if (!check_memory_init(c)) {
+        g_free(c);
+        return NULL;
+    }
+    tc->check = c;
+    tc->cpu->watch = &check_watch;
+    x86_tlb_flush(tc->cpu); /* entries that allow fast writes */
+    return c;
+}
+
+void check_free(struct tcg_cpu *tc)
+{
+    if (tc->check) {
+        tc->cpu->watch = NULL;
+        check_memory_fini(tc->check);
+        g_free(tc->check->report);
+        g_free(tc->check);
+        tc->check = NULL;
+    }
+}
+
+static void save(const struct x86_cpu *cpu, struct check_state *s)
+{
+    memcpy(s->gpr, cpu->gpr, sizeof(s->gpr));
+    s->rip = cpu->rip;
+    s->start_rip = cpu->start_rip;
+    s->cr2 = cpu->cr2;
+    s->fl_zero = cpu->fl_zero;
+    s->fl_sign = cpu->fl_sign;
+    s->fl_carry = cpu->fl_carry;
+    s->fl_msb = cpu->fl_msb;
+    s->eflags = cpu->eflags;
+    s->status = flags_status(cpu);
+    s->fpu = cpu->fpu;
+    memcpy(s->vec, cpu->vec, sizeof(s->vec));
+    s->mxcsr = cpu->mxcsr;
+    s->interrupt_shadow = cpu->interrupt_shadow;
+    s->insn_again = cpu->insn_again;
+    s->vector = -1;
+    s->error = 0;
+}
+
+void check_restore(struct x86_cpu *cpu, const struct check_state *s)
+{
+    memcpy(cpu->gpr, s->gpr, sizeof(s->gpr));
+    cpu->rip = s->rip;
+    cpu->start_rip = s->start_rip;
+    cpu->cr2 = s->cr2;
+    cpu->fl_zero = s->fl_zero;
+    cpu->fl_sign = s->fl_sign;
+    cpu->fl_carry = s->fl_carry;
+    cpu->fl_msb = s->fl_msb;
+    cpu->eflags = s->eflags;
+    cpu->fpu = s->fpu;
+    memcpy(cpu->vec, s->vec, sizeof(s->vec));
+    cpu->mxcsr = s->mxcsr;
+    cpu->interrupt_shadow = s->interrupt_shadow;
+    cpu->insn_again = s->insn_again;
+}
+
+/* After a fault: how it ended. */
+static void save_fault(const struct x86_cpu *cpu, struct check_state *s)
+{
+    save(cpu, s);
+    s->vector = cpu->raised.vector;
+    s->error = cpu->raised.error;
+}
+
+/* The block's code has been written to. */
+static bool dead(const struct jit_block *b)
+{
+    return __atomic_load_n(&b->dead, __ATOMIC_ACQUIRE);
+}
+
+/* ---- the interpreter --------------------------------------------------------------------- */
+
+/* Decodes what is at cpu->rip of the block; false: the block ends before it. */
+static bool next_insn(struct check *c, const struct x86_cpu *cpu)
+{
+    uint64_t at = cpu->rip - c->block->rip;
+
+    return at < c->block->bytes &&
+           x86_decode(cpu->decoder, cpu->mode, c->block->host + at, c->block->bytes - (unsigned)at,
+                      &c->insn) == DECODE_OK;
+}
+
+/* Executes c->insn; false: the block has been left. */
+static bool execute(struct check *c, struct x86_cpu *cpu)
+{
+    const struct x86_insn *i = &c->insn;
+    uint32_t op = insn_row(i)->op;
+    uint64_t next = cpu->rip + i->len;
+    bool taken = op == OP_JCC && flags_condition(cpu, i->cond);
+
+    if (!(cpu->mode & MODE_CODE64)) {
+        next = (uint32_t)next;
+    }
+    cpu->start_rip = cpu->rip;
+    cpu->insn = i;
+    cpu->rip = next;
+    x86_exec(cpu, i);
+    if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != c->block->mode) {
+        return false; /* as jit_slow() sees it */
+    }
+    return !taken && cpu->rip == next && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
+}
+
+/* The first run's instruction at hand is the interpreter's alone, and the last one. */
+static void stop_before(struct check *c)
+{
+    c->want = c->last;
+    c->stops = true;
+    c->stop = c->last.rip;
+    c->alone_insns++;
+}
+
+/* Takes note of the instruction that has been done or has faulted; false: it does not count. */
+static bool count_insn(struct check *c, bool faulted)
+{
+    if (!c->alone && c->spans->len && dead(c->block)) {
+        for (guint n = 0; n < c->spans->len; n++) { /* the block has changed itself */
+            c->alone |= c->pages[g_array_index(c->spans, struct check_span, n).page].slow;
+        }
+    }
+    if (c->alone) {
+        stop_before(c);
+        return false;
+    }
+    check_memory_commit(c);
+    if (!faulted) {
+        c->count++;
+        c->undefined = check_flags_undefined(&c->insn, c->undefined);
+    }
+    return true;
+}
+
+static void interpret(struct check *c, struct x86_cpu *cpu)
+{
+    bool on = true;
+
+    while (on && next_insn(c, cpu)) {
+        save(cpu, &c->last);
+        if (!check_repeatable(cpu, &c->insn)) {
+            c->stops = true;
+            c->stop = cpu->rip;
+            break;
+        }
+        c->reads_undefined |= check_flags_read(&c->insn) & c->undefined;
+        on = execute(c, cpu);
+        cpu->executed++;
+        if (!count_insn(c, /* faulted= */ false)) {
+            break;
+        }
+    }
+}
+
+/* The block, as far as it can be compared, for the guest. */
+static void run_first(struct check *c, struct x86_cpu *cpu)
+{
+    bool counts;
+
+    c->phase = CHECK_FIRST;
+    if (setjmp(cpu->unwind)) {
+        save_fault(cpu, &c->now);
+        c->alone |= c->now.vector >= RESTART;
+        counts = count_insn(c, /* faulted= */ true);
+    } else {
+        interpret(c, cpu);
+        save(cpu, &c->now);
+        counts = !c->alone;
+    }
+    if (counts) {
+        c->want = c->now;
+    }
+}
+
+static void interpret_again(struct check *c, struct x86_cpu *cpu)
+{
+    unsigned left = c->count + (c->want.vector >= 0);
+
+    while (left-- > 0 && next_insn(c, cpu) && execute(c, cpu)) {
+    }
+}
+
+/* As many instructions once more, on copies. */
+static void run_again(struct check *c, struct x86_cpu *cpu, struct check_state *ret)
+{
+    c->phase = CHECK_AGAIN;
+    c->stray = false;
+    check_restore(cpu, &c->start);
+    check_memory_begin_copies(cpu, /* fast_writes= */ false);
+    if (setjmp(cpu->unwind)) {
+        save_fault(cpu, ret);
+    } else {
+        interpret_again(c, cpu);
+        save(cpu, ret);
+    }
+    check_memory_end_copies(cpu);
+}
+
+/* ---- translated code --------------------------------------------------------------------- */
+
+static struct jit_jumps *jumps_now(struct x86_cpu *cpu)
+{
+    return &jit_cpu_of(cpu)->jumps[cpu->mode >> MODE_SET_SHIFT & 3];
+}
+
+/* An indirect jump to @rip finds code: the way back to C. */
+static void aim_jump(struct tcg_cpu *tc, uint64_t rip, bool hit)
+{
+    const struct jit *j = tc->tcg->jit;
+    uint64_t slot = (rip >> JIT_JUMP_SHIFT) & (JIT_JUMP_SLOTS - 1);
+    struct jit_jumps *t = jumps_now(tc->cpu);
+
+    t->neg[slot] = hit ? -rip : -((slot ^ 1) << JIT_JUMP_SHIFT);
+    t->code[slot] = (uintptr_t)(j->thunk.checked + j->to_x);
+}
+
+static void run_translated(struct tcg_cpu *tc)
+{
+    struct check *c = tc->check;
+    struct x86_cpu *cpu = tc->cpu;
+
+    c->phase = CHECK_TRANSLATED;
+    c->stray = false;
+    check_restore(cpu, &c->start);
+    check_memory_begin_copies(cpu, /* fast_writes= */ true);
+    aim_jump(tc, c->want.rip, /* hit= */ true);
+    if (setjmp(cpu->unwind)) {
+        jit_fpu_save(cpu);
+        save_fault(cpu, &c->got);
+    } else {
+        jit_enter(tc, c->block);
+        jit_fpu_save(cpu);
+        if (c->meddle) {
+            c->meddle(cpu, c->meddle_opaque);
+        }
+        save(cpu, &c->got);
+    }
+    aim_jump(tc, c->want.rip, /* hit= */ false);
+    check_memory_end_copies(cpu);
+}
+
+const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused)
+{
+    (void)unused;
+    jit_flags_from_host(cpu);
+    return NULL;
+}
+
+/* ---- both -------------------------------------------------------------------------------- */
+
+/* A difference that the interpreter confirms by coming to its first result again. */
+static bool confirmed(struct tcg_cpu *tc)
+{
+    struct check *c = tc->check;
+    struct check_state again;
+
+    memcpy(c->translated, c->copy, c->page_count * PAGE_SIZE);
+    run_again(c, tc->cpu, &again);
+    return !check_differ(tc->cpu, &c->want, &again, 0, NULL) &&
+           !check_memory_differs(c, c->copy, NULL);
+}
+
+static void compare(struct tcg_cpu *tc)
+{
+    struct check *c = tc->check;
+    g_autoptr(GString) lines = g_string_new(NULL);
+    bool stray, differs;
+
+    run_translated(tc);
+    stray = c->stray;
+    if (stray) {
+        g_string_append_printf(lines, "translated code accesses %#" PRIx64 ", %s\n", c->stray_la,
+                               c->stray_la ? "a page that the interpreter does not write"
+                                           : "no RAM");
+    }
+    differs = check_differ(tc->cpu, &c->want, &c->got, c->undefined, lines);
+    if (!(check_memory_differs(c, c->copy, lines) || differs || stray)) {
+        c->blocks++;
+        c->insns += c->count;
+    } else if (dead(c->block)) {
+        c->unstable++; /* another vCPU has changed the code */
+    } else if (!confirmed(tc)) {
+        c->unstable++;
+    } else if (c->reads_undefined) {
+        c->meaningless++;
+    } else {
+        c->failed = true;
+        g_free(c->report);
+        c->report = check_report(tc, lines->str);
+    }
+}
+
+void check_run(struct tcg_cpu *tc, const struct jit_block *b)
+{
+    struct check *c = tc->check;
+    struct x86_cpu *cpu = tc->cpu;
+    uint64_t flushes = tc->tcg->jit->flushes;
+
+    jit_fpu_save(cpu);
+    memcpy(&c->unwind, &cpu->unwind, sizeof(c->unwind));
+    c->block = b;
+    c->count = c->page_count = 0;
+    c->undefined = 0;
+    c->stops = c->reads_undefined = c->alone = false;
+    g_array_set_size(c->spans, 0);
+    save(cpu, &c->start);
+    run_first(c, cpu);
+    if (flushes == tc->tcg->jit->flushes && (c->count || c->want.vector >= 0)) {
+        compare(tc);
+        check_restore(cpu, &c->now);
+    }
+    c->phase = CHECK_IDLE;
+    memcpy(&cpu->unwind, &c->unwind, sizeof(c->unwind));
+    if (c->now.vector >= 0) {
+        cpu->raised.vector = c->now.vector;
+        cpu->raised.error = c->now.error;
+        longjmp(cpu->unwind, 1);
+    }
+    cpu->insn_again = false;
+    if (!c->count && !c->alone) { /* not repeatable, or changed while we looked */
+        c->alone_insns++;
+        x86_step_one(cpu);
+    }
+}

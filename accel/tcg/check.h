@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `-accel tcg,check=on`: every translated block is run by the interpreter as well, and compared.
+ *
+ * The interpreter runs the block first, on the guest's memory: what it does is what happens. It
+ * notes each page that it writes, with the contents from before. Then the translated code runs from
+ * the same state, with copies of those pages in their place, and is thrown away. Registers, flags,
+ * vectors, x87, faults and the written pages must be the same.
+ *
+ * I1  The translated code never changes what the guest can see. Fast writes reach only the copies;
+ *     all others go by cpu->watch, which stops them.
+ * I2  A device is accessed once: an instruction that does so, or that cannot be done twice, is the
+ *     interpreter's alone, and the comparison is of what lies before it.
+ * I3  Devices and other vCPUs may change memory between the two runs. So a difference counts only
+ * if the interpreter, run again on the copies, comes to its first result.
+ *
+ * A block must return to C at its end, and at a site when jit_check_stops() says so: while
+ * tc->check is set exits are not linked, and indirect jumps find only the way out
+ * (jit_thunks.checked).
+ */
+#ifndef VITRO_ACCEL_TCG_CHECK_H
+#define VITRO_ACCEL_TCG_CHECK_H
+
+#include "accel/tcg/jit.h"
+
+#define CHECK_PAGES 64 /* that one block may write */
+
+/* What is compared. */
+struct check_state {
+    uint64_t gpr[16], rip, start_rip, cr2;
+    uint64_t fl_zero, fl_sign, fl_carry;
+    uint32_t fl_msb, eflags, status; /* status: the flags that fl_* say */
+    struct x86_fpu fpu;
+    union x86_vec vec[X86_VEC_REGS];
+    uint32_t mxcsr;
+    bool interrupt_shadow;
+    bool insn_again; /* not compared: the JIT has served it */
+    int vector;      /* of the fault that ended the run, or -1 */
+    uint32_t error;
+};
+
+struct check_page {
+    uint8_t *host; /* the guest's */
+    uint64_t gpa;
+    uint64_t la; /* where it was written last */
+    bool slow;   /* writes to it need bookkeeping */
+};
+
+struct check_span {
+    unsigned page, offset, len;
+};
+
+enum check_phase {
+    CHECK_IDLE,
+    CHECK_FIRST,      /* the interpreter, on the guest's memory */
+    CHECK_TRANSLATED, /* on copies */
+    CHECK_AGAIN,      /* the interpreter, on copies */
+};
+
+struct check {
+    enum check_phase phase;
+    const struct jit_block *block;
+    struct check_state start; /* before the block */
+    struct check_state want;  /* after what is compared */
+    struct check_state got;   /* the same of the translated code */
+    struct check_state now;   /* what the guest goes on with */
+    struct check_state last;  /* before the interpreter's present instruction */
+    struct x86_insn insn;     /* that one */
+    unsigned count;           /* instructions that are compared */
+    uint64_t stop;            /* the one at this address is not done by the translated code ... */
+    bool stops;               /* ... if so */
+    uint32_t undefined;       /* status flags without a defined value at the end */
+    bool reads_undefined;     /* and one was read: a difference says nothing */
+    bool alone;               /* the present instruction is the interpreter's alone */
+    bool stray;               /* the translated code reached what the interpreter did not */
+    uint64_t stray_la;
+    /* pages written */
+    struct check_page pages[CHECK_PAGES];
+    unsigned page_count;
+    GArray *spans;                  /* struct check_span: of the present instruction */
+    uint8_t *before, *after, *copy; /* a page for each of pages[]; copy: the second run's memory */
+    uint8_t *translated;            /* what the translated code has left in copy */
+    jmp_buf unwind;
+    bool failed;
+    /* statistics */
+    uint64_t blocks, insns, alone_insns, unstable, meaningless;
+    /* For tests: called after the translated code has run. */
+    void (*meddle)(struct x86_cpu *cpu, void *opaque);
+    void *meddle_opaque;
+    char *report; /* of the difference */
+};
+
+/* check.c */
+struct check *check_new(struct tcg_cpu *tc);
+void check_free(struct tcg_cpu *tc);
+/* Runs the block @b at cpu->rip both ways. May raise. */
+void check_run(struct tcg_cpu *tc, const struct jit_block *b);
+/* Whether translated code is to return to C instead of executing the instruction at @rip. */
+static inline bool check_stops(const struct check *c, uint64_t rip)
+{
+    return c->phase == CHECK_TRANSLATED && c->stops && c->stop == rip;
+}
+
+/* check_memory.c */
+bool check_memory_init(struct check *c);
+void check_memory_fini(struct check *c);
+/* The interpreter's instruction counts: takes its writes into c->after. */
+void check_memory_commit(struct check *c);
+/* From here on, and no longer, the copies are in the place of the guest's pages. */
+void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes);
+void check_memory_end_copies(struct x86_cpu *cpu);
+extern const struct x86_watch check_watch;
+
+/* check_insn.c */
+/* Whether @i can be done twice with the same result. */
+bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i);
+/* Status flags that @i reads. */
+uint32_t check_flags_read(const struct x86_insn *i);
+/* Of those in @undefined, and those that @i leaves so, the ones that are undefined behind it. */
+uint32_t check_flags_undefined(const struct x86_insn *i, uint32_t undefined);
+
+/* check_report.c */
+/* Appends a line for each difference of @got to @ret; false: there is none. Status flags in
+ * @undefined are not looked at. */
+bool check_differ(const struct x86_cpu *cpu, const struct check_state *want,
+                  const struct check_state *got, uint32_t undefined, GString *ret);
+/* The same for pages' contents. */
+bool check_memory_differs(const struct check *c, const uint8_t *got, GString *ret);
+/* All that is known of a difference, whose lines are @lines. */
+char *check_report(struct tcg_cpu *tc, const char *lines);
+void check_restore(struct x86_cpu *cpu, const struct check_state *s);
+
+#endif
