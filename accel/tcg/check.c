@@ -21,6 +21,7 @@ struct check *check_new(struct tcg_cpu *tc)
         g_free(c);
         return NULL;
     }
+    c->decoded = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     tc->check = c;
     tc->cpu->watch = &check_watch;
     x86_tlb_flush(tc->cpu); /* entries that allow fast writes */
@@ -32,13 +33,22 @@ void check_free(struct tcg_cpu *tc)
     if (tc->check) {
         tc->cpu->watch = NULL;
         check_memory_fini(tc->check);
+        g_hash_table_destroy(tc->check->decoded);
         g_free(tc->check->report);
         g_free(tc->check);
         tc->check = NULL;
     }
 }
 
-static void save(const struct x86_cpu *cpu, struct check_state *s)
+static void save_vectors(const struct x86_cpu *cpu, struct check_state *s)
+{
+    s->fpu = cpu->fpu;
+    memcpy(s->vec, cpu->vec, sizeof(s->vec));
+    s->mxcsr = cpu->mxcsr;
+}
+
+/* All but that. */
+static void save_general(const struct x86_cpu *cpu, struct check_state *s)
 {
     memcpy(s->gpr, cpu->gpr, sizeof(s->gpr));
     s->rip = cpu->rip;
@@ -50,13 +60,16 @@ static void save(const struct x86_cpu *cpu, struct check_state *s)
     s->fl_msb = cpu->fl_msb;
     s->eflags = cpu->eflags;
     s->status = flags_status(cpu);
-    s->fpu = cpu->fpu;
-    memcpy(s->vec, cpu->vec, sizeof(s->vec));
-    s->mxcsr = cpu->mxcsr;
     s->interrupt_shadow = cpu->interrupt_shadow;
     s->insn_again = cpu->insn_again;
     s->vector = -1;
     s->error = 0;
+}
+
+static void save(const struct x86_cpu *cpu, struct check_state *s)
+{
+    save_general(cpu, s);
+    save_vectors(cpu, s);
 }
 
 void check_restore(struct x86_cpu *cpu, const struct check_state *s)
@@ -93,20 +106,45 @@ static bool dead(const struct jit_block *b)
 
 /* ---- the interpreter --------------------------------------------------------------------- */
 
-/* Decodes what is at cpu->rip of the block; false: the block ends before it. */
-static bool next_insn(struct check *c, const struct x86_cpu *cpu)
+/* The instructions of @b, decoded now or earlier. */
+static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
+                                      const struct jit_block *b)
 {
-    uint64_t at = cpu->rip - c->block->rip;
+    struct x86_insn *insns;
+    unsigned at = 0;
 
-    return at < c->block->bytes &&
-           x86_decode(cpu->decoder, cpu->mode, c->block->host + at, c->block->bytes - (unsigned)at,
-                      &c->insn) == DECODE_OK;
+    if (c->flushes != tc->tcg->jit->flushes) {
+        g_hash_table_remove_all(c->decoded);
+        c->flushes = tc->tcg->jit->flushes;
+    }
+    insns = g_hash_table_lookup(c->decoded, b);
+    if (insns) {
+        return insns;
+    }
+    insns = g_new0(struct x86_insn, b->count);
+    for (unsigned n = 0; n < b->count; n++) {
+        if (x86_decode(tc->cpu->decoder, tc->cpu->mode, b->host + at, b->bytes - at, &insns[n]) !=
+            DECODE_OK) {
+            insns[n].len = 0; /* another vCPU is changing it */
+            break;
+        }
+        at += insns[n].len;
+    }
+    g_hash_table_insert(c->decoded, (gpointer)(uintptr_t)b, insns);
+    return insns;
+}
+
+/* Takes the block's instruction @n, at cpu->rip; false: the block ends before it. */
+static bool next_insn(struct check *c, unsigned n)
+{
+    c->insn = &c->insns[n];
+    return n < c->block->count && c->insn->len;
 }
 
 /* Executes c->insn; false: the block has been left. */
 static bool execute(struct check *c, struct x86_cpu *cpu)
 {
-    const struct x86_insn *i = &c->insn;
+    const struct x86_insn *i = c->insn;
     uint32_t op = insn_row(i)->op;
     uint64_t next = cpu->rip + i->len;
     bool taken = op == OP_JCC && flags_condition(cpu, i->cond);
@@ -148,23 +186,27 @@ static bool count_insn(struct check *c, bool faulted)
     check_memory_commit(c);
     if (!faulted) {
         c->count++;
-        c->undefined = check_flags_undefined(&c->insn, c->undefined);
+        c->undefined = check_flags_undefined(c->insn, c->undefined);
     }
     return true;
 }
 
 static void interpret(struct check *c, struct x86_cpu *cpu)
 {
-    bool on = true;
+    bool on = true, vectors = true;
 
-    while (on && next_insn(c, cpu)) {
-        save(cpu, &c->last);
-        if (!check_repeatable(cpu, &c->insn)) {
+    while (on && next_insn(c, c->count)) {
+        save_general(cpu, &c->last);
+        if (vectors) { /* they may have changed since the last time */
+            save_vectors(cpu, &c->last);
+        }
+        vectors = check_uses_vectors(c->insn);
+        if (!check_repeatable(cpu, c->insn)) {
             c->stops = true;
             c->stop = cpu->rip;
             break;
         }
-        c->reads_undefined |= check_flags_read(&c->insn) & c->undefined;
+        c->reads_undefined |= check_flags_read(c->insn) & c->undefined;
         on = execute(c, cpu);
         cpu->executed++;
         if (!count_insn(c, /* faulted= */ false)) {
@@ -195,9 +237,9 @@ static void run_first(struct check *c, struct x86_cpu *cpu)
 
 static void interpret_again(struct check *c, struct x86_cpu *cpu)
 {
-    unsigned left = c->count + (c->want.vector >= 0);
+    unsigned limit = c->count + (c->want.vector >= 0);
 
-    while (left-- > 0 && next_insn(c, cpu) && execute(c, cpu)) {
+    for (unsigned n = 0; n < limit && next_insn(c, n) && execute(c, cpu); n++) {
     }
 }
 
@@ -297,7 +339,7 @@ static void compare(struct tcg_cpu *tc)
     differs = check_differ(tc->cpu, &c->want, &c->got, c->undefined, lines);
     if (!(check_memory_differs(c, c->copy, lines) || differs || stray)) {
         c->blocks++;
-        c->insns += c->count;
+        c->compared += c->count;
     } else if (dead(c->block)) {
         c->unstable++; /* another vCPU has changed the code */
     } else if (!confirmed(tc)) {
@@ -315,18 +357,18 @@ void check_run(struct tcg_cpu *tc, const struct jit_block *b)
 {
     struct check *c = tc->check;
     struct x86_cpu *cpu = tc->cpu;
-    uint64_t flushes = tc->tcg->jit->flushes;
 
     jit_fpu_save(cpu);
     memcpy(&c->unwind, &cpu->unwind, sizeof(c->unwind));
     c->block = b;
+    c->insns = decoded(c, tc, b);
     c->count = c->page_count = 0;
     c->undefined = 0;
     c->stops = c->reads_undefined = c->alone = false;
     g_array_set_size(c->spans, 0);
     save(cpu, &c->start);
     run_first(c, cpu);
-    if (flushes == tc->tcg->jit->flushes && (c->count || c->want.vector >= 0)) {
+    if (c->flushes == tc->tcg->jit->flushes && (c->count || c->want.vector >= 0)) {
         compare(tc);
         check_restore(cpu, &c->now);
     }

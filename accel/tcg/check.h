@@ -60,30 +60,35 @@ enum check_phase {
 struct check {
     enum check_phase phase;
     const struct jit_block *block;
-    struct check_state start; /* before the block */
-    struct check_state want;  /* after what is compared */
-    struct check_state got;   /* the same of the translated code */
-    struct check_state now;   /* what the guest goes on with */
-    struct check_state last;  /* before the interpreter's present instruction */
-    struct x86_insn insn;     /* that one */
-    unsigned count;           /* instructions that are compared */
-    uint64_t stop;            /* the one at this address is not done by the translated code ... */
-    bool stops;               /* ... if so */
-    uint32_t undefined;       /* status flags without a defined value at the end */
-    bool reads_undefined;     /* and one was read: a difference says nothing */
-    bool alone;               /* the present instruction is the interpreter's alone */
-    bool stray;               /* the translated code reached what the interpreter did not */
+    struct check_state start;    /* before the block */
+    struct check_state want;     /* after what is compared */
+    struct check_state got;      /* the same of the translated code */
+    struct check_state now;      /* what the guest goes on with */
+    struct check_state last;     /* before the interpreter's present instruction */
+    const struct x86_insn *insn; /* that one */
+    GHashTable *decoded; /* struct jit_block -> struct x86_insn[]: all blocks until a flush */
+    uint64_t flushes;    /* of translated code, when that was true */
+    const struct x86_insn *insns; /* of the block */
+    unsigned count;               /* instructions that are compared */
+    uint64_t stop;        /* the one at this address is not done by the translated code ... */
+    bool stops;           /* ... if so */
+    uint32_t undefined;   /* status flags without a defined value at the end */
+    bool reads_undefined; /* and one was read: a difference says nothing */
+    bool alone;           /* the present instruction is the interpreter's alone */
+    bool stray;           /* the translated code reached what the interpreter did not */
     uint64_t stray_la;
     /* pages written */
     struct check_page pages[CHECK_PAGES];
     unsigned page_count;
-    GArray *spans;                  /* struct check_span: of the present instruction */
-    uint8_t *before, *after, *copy; /* a page for each of pages[]; copy: the second run's memory */
-    uint8_t *translated;            /* what the translated code has left in copy */
+    GArray *spans; /* struct check_span: of the present instruction */
+    uint8_t *memory;
+    uint8_t *before, *after; /* a page for each of pages[] */
+    uint8_t *copy;           /* the same: the second run's memory; aligned to its size */
+    uint8_t *translated;     /* what the translated code has left in copy */
     jmp_buf unwind;
     bool failed;
     /* statistics */
-    uint64_t blocks, insns, alone_insns, unstable, meaningless;
+    uint64_t blocks, compared, alone_insns, unstable, meaningless;
     /* For tests: called after the translated code has run. */
     void (*meddle)(struct x86_cpu *cpu, void *opaque);
     void *meddle_opaque;
@@ -114,6 +119,8 @@ extern const struct x86_watch check_watch;
 /* check_insn.c */
 /* Whether @i can be done twice with the same result. */
 bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i);
+/* Whether @i may change x87, MMX or vector registers, or their state. */
+bool check_uses_vectors(const struct x86_insn *i);
 /* Status flags that @i reads. */
 uint32_t check_flags_read(const struct x86_insn *i);
 /* Of those in @undefined, and those that @i leaves so, the ones that are undefined behind it. */

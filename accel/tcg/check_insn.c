@@ -41,6 +41,12 @@ bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i)
     }
 }
 
+bool check_uses_vectors(const struct x86_insn *i)
+{
+    return jit_touches_fpu(insn_row(i)) ||
+           (insn_row(i)->needs & (SSEF | MMXF | VEX | VEX2 | VEXO)) || insn_row(i)->op == OP_FWAIT;
+}
+
 static uint32_t condition_flags(unsigned cond)
 {
     static const uint32_t flags[8] = {

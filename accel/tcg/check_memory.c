@@ -7,29 +7,32 @@
  */
 #include "accel/tcg/check.h"
 #include "target/i386/exec.h"
+#include <immintrin.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define ARENA (CHECK_PAGES * PAGE_SIZE)
+#define ARENA  (CHECK_PAGES * PAGE_SIZE)
+#define ARENAS (5 * ARENA) /* one is lost to alignment */
 
 bool check_memory_init(struct check *c)
 {
-    c->before = mmap(NULL, 4 * ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (c->before == MAP_FAILED) {
-        c->before = NULL;
+    c->memory = mmap(NULL, ARENAS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (c->memory == MAP_FAILED) {
+        c->memory = NULL;
         return false;
     }
+    c->copy = (uint8_t *)(((uintptr_t)c->memory + ARENA - 1) / ARENA * ARENA);
+    c->before = c->copy + ARENA;
     c->after = c->before + ARENA;
-    c->copy = c->after + ARENA;
-    c->translated = c->copy + ARENA;
+    c->translated = c->after + ARENA;
     c->spans = g_array_new(FALSE, FALSE, sizeof(struct check_span));
     return true;
 }
 
 void check_memory_fini(struct check *c)
 {
-    if (c->before) {
-        munmap(c->before, 4 * ARENA);
+    if (c->memory) {
+        munmap(c->memory, ARENAS);
         g_array_free(c->spans, TRUE);
     }
 }
@@ -155,6 +158,49 @@ static void map_slot(struct x86_dtlb *d, unsigned slot, const uint8_t *to)
     d->wneg[slot] = tlb_never(slot);
 }
 
+#define GROUP 16 /* slots that are looked at together */
+
+/* Whether one of the addresses at @at has the same bits in @mask as @host. */
+__attribute__((target("avx2"))) static bool group_has(const uint64_t *at, uint64_t mask,
+                                                      uint64_t host)
+{
+    __m256i any = _mm256_setzero_si256(), want = _mm256_set1_epi64x((int64_t)host);
+    __m256i bits = _mm256_set1_epi64x((int64_t)mask);
+
+    for (unsigned n = 0; n < GROUP; n += 4) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(at + n));
+
+        any = _mm256_or_si256(any, _mm256_cmpeq_epi64(_mm256_and_si256(v, bits), want));
+    }
+    return !_mm256_testz_si256(any, any);
+}
+
+/* Maps each slot whose page has the same bits in @mask as @host to where @where says. */
+static void move_slots(struct check *c, struct x86_dtlb *d, uint64_t mask, uint64_t host,
+                       const uint8_t *(*where)(const struct check *c, uint64_t hpage))
+{
+    for (unsigned g = 0; g < TLB_SLOTS; g += GROUP) {
+        if (!group_has(&d->hpage[g], mask, host)) {
+            continue;
+        }
+        for (unsigned slot = g; slot < g + GROUP; slot++) {
+            if ((d->hpage[slot] & mask) == host) {
+                map_slot(d, slot, where(c, d->hpage[slot]));
+            }
+        }
+    }
+}
+
+static const uint8_t *to_copy(const struct check *c, uint64_t hpage)
+{
+    return c->copy + find_page(c, (const uint8_t *)(uintptr_t)hpage) * PAGE_SIZE;
+}
+
+static const uint8_t *from_copy(const struct check *c, uint64_t hpage)
+{
+    return c->pages[(hpage - (uintptr_t)c->copy) / PAGE_SIZE].host;
+}
+
 void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
 {
     struct check *c = tcg_of(cpu)->check;
@@ -167,11 +213,7 @@ void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
         unsigned slot = tlb_slot(p->la);
 
         memcpy(copy, c->before + n * PAGE_SIZE, PAGE_SIZE);
-        for (unsigned s = 0; s < TLB_SLOTS; s++) {
-            if (d->hpage[s] == (uintptr_t)p->host) {
-                map_slot(d, s, copy);
-            }
-        }
+        move_slots(c, d, ~0ULL, (uintptr_t)p->host, to_copy);
         if (fast_writes && !p->slow && d->hpage[slot] == (uintptr_t)copy &&
             d->rneg[slot] == -p->la) {
             d->wneg[slot] = -p->la;
@@ -182,12 +224,9 @@ void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
 void check_memory_end_copies(struct x86_cpu *cpu)
 {
     struct check *c = tcg_of(cpu)->check;
-    struct x86_dtlb *d = cpu->tlb_now;
 
-    for (unsigned s = 0; c->page_count && s < TLB_SLOTS; s++) {
-        if (is_copy(c, d->hpage[s])) {
-            map_slot(d, s, c->pages[(d->hpage[s] - (uintptr_t)c->copy) / PAGE_SIZE].host);
-        }
+    if (c->page_count) {
+        move_slots(c, cpu->tlb_now, ~(uint64_t)(ARENA - 1), (uintptr_t)c->copy, from_copy);
     }
     forget_pages(cpu);
 }

@@ -25,6 +25,7 @@ def output_of(*args, timeout=20):
     (["-machine", "pc,kernel-irqchip=on", "-accel", "tcg"], ["kernel-irqchip", "-accel kvm"]),
     (["-machine", "pc,kernel_irqchip=split", "-accel", "tcg"], ["kernel-irqchip", "-accel kvm"]),
     (["-accel", "tcg,speed=high"], ["tcg", "speed"]),
+    (["-accel", "tcg,jit=off,check=on"], ["check=on", "jit=off"]),
     (["-cpu", "Haswel"], ["Haswel", "did you mean 'Haswell'"]),
     (["-cpu", "qemu64,+avx3"], ["avx3"]),
     (["-accel", "kvn"], ["kvn", "did you mean 'kvm'"]),

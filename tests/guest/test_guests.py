@@ -65,6 +65,15 @@ def test_architecture(guest):
     run("tcg", guest)
 
 
+@pytest.mark.parametrize("guest", ["debug64", "exceptions64", "fivelevel64", "fpu64", "interrupts64",
+                                   "kernel_insns64", "paging", "paging64", "reset", "segments",
+                                   "smc64", "tasks", "userloop64", "vm86"])
+def test_each_block_is_as_interpreted(guest):
+    """Translated code against the interpreter: a difference ends the process with status 1."""
+    two = ["-smp", "2"] if guest in ("interrupts64", "smc64") else []
+    run("tcg,check=on", guest, "-append", "turns=1", *two)
+
+
 @pytest.mark.parametrize("cpu", ["qemu64", "Nehalem"])  # AMD's and Intel's
 def test_x87_and_mmx(cpu):
     run("tcg", "fpu64", "-cpu", cpu)
