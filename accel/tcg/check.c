@@ -9,6 +9,7 @@
 #include "target/i386/flags.h"
 #include "target/i386/mem.h"
 #include "target/i386/step.h"
+#include <inttypes.h>
 #include <string.h>
 
 enum { RESTART = 256 }; /* beyond all vectors: x86_restart() */
@@ -156,7 +157,7 @@ static bool execute(struct check *c, struct x86_cpu *cpu)
     cpu->insn = i;
     cpu->rip = next;
     x86_exec(cpu, i);
-    if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != c->block->mode) {
+    if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != (c->block->mode & ~JIT_MODE_UNSHARED)) {
         return false; /* as jit_slow() sees it */
     }
     return !taken && cpu->rip == next && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
@@ -235,25 +236,35 @@ static void run_first(struct check *c, struct x86_cpu *cpu)
     }
 }
 
-static void interpret_again(struct check *c, struct x86_cpu *cpu)
+/* At most @limit instructions, not the one at @until; returns how many. */
+static unsigned interpret_again(struct check *c, struct x86_cpu *cpu, unsigned limit,
+                                uint64_t until)
 {
-    unsigned limit = c->count + (c->want.vector >= 0);
+    unsigned n = 0;
 
-    for (unsigned n = 0; n < limit && next_insn(c, n) && execute(c, cpu); n++) {
+    c->undefined = 0;
+    while (n < limit && cpu->rip != until && next_insn(c, n)) {
+        bool on = execute(c, cpu);
+
+        c->undefined = check_flags_undefined(c->insn, c->undefined);
+        n++;
+        if (!on) {
+            break;
+        }
     }
+    return n;
 }
 
-/* As many instructions once more, on copies. */
-static void run_again(struct check *c, struct x86_cpu *cpu, struct check_state *ret)
+/* The instructions that count once more, on copies; not the one at @until. */
+static void run_again(struct check *c, struct x86_cpu *cpu, uint64_t until, struct check_state *ret)
 {
     c->phase = CHECK_AGAIN;
-    c->stray = false;
     check_restore(cpu, &c->start);
     check_memory_begin_copies(cpu, /* fast_writes= */ false);
     if (setjmp(cpu->unwind)) {
         save_fault(cpu, ret);
     } else {
-        interpret_again(c, cpu);
+        c->again = interpret_again(c, cpu, c->count + (c->want.vector >= 0), until);
         save(cpu, ret);
     }
     check_memory_end_copies(cpu);
@@ -283,7 +294,7 @@ static void run_translated(struct tcg_cpu *tc)
     struct x86_cpu *cpu = tc->cpu;
 
     c->phase = CHECK_TRANSLATED;
-    c->stray = false;
+    c->stray = c->left = false;
     check_restore(cpu, &c->start);
     check_memory_begin_copies(cpu, /* fast_writes= */ true);
     aim_jump(tc, c->want.rip, /* hit= */ true);
@@ -311,46 +322,96 @@ const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused)
 
 /* ---- both -------------------------------------------------------------------------------- */
 
-/* A difference that the interpreter confirms by coming to its first result again. */
-static bool confirmed(struct tcg_cpu *tc)
+#define NOWHERE UINT64_MAX /* no instruction begins there */
+
+/* The interpreter comes to its first result again. */
+static bool repeats(struct check *c, struct x86_cpu *cpu)
 {
-    struct check *c = tc->check;
     struct check_state again;
 
+    c->stray = false;
+    run_again(c, cpu, NOWHERE, &again);
+    return !c->stray && !check_differ(cpu, &c->want, &again, 0, NULL) &&
+           !check_memory_differs(c, c->after, c->copy, NULL);
+}
+
+/* What translated code has left against @want and the pages @after. */
+static bool differs(struct tcg_cpu *tc, const struct check_state *want, const uint8_t *after,
+                    const uint8_t *got, GString *lines)
+{
+    struct check *c = tc->check;
+    bool state = check_differ(tc->cpu, want, &c->got, c->undefined, lines);
+
+    return check_memory_differs(c, after, got, lines) || state;
+}
+
+/* After a difference to @want, or what strayed: whether it is the translator's fault. */
+static void judge(struct tcg_cpu *tc, const struct check_state *want, GString *lines)
+{
+    struct check *c = tc->check;
+    struct check_state part = *want;
+
+    if (dead(c->block) || !repeats(c, tc->cpu)) {
+        c->unstable++; /* devices or other vCPUs have changed data or code */
+    } else if (c->reads_undefined) {
+        c->meaningless++;
+    } else {
+        c->failed = true;
+        c->want = part;
+        g_free(c->report);
+        c->report = check_report(tc, lines->str);
+    }
+}
+
+/*
+ * Translated code has left the block before its end, for a variant of it: what it has done is
+ * compared with as many instructions of the interpreter.
+ */
+static void compare_part(struct tcg_cpu *tc)
+{
+    struct check *c = tc->check;
+    g_autoptr(GString) lines = g_string_new(NULL);
+    struct check_state part;
+
     memcpy(c->translated, c->copy, c->page_count * PAGE_SIZE);
-    run_again(c, tc->cpu, &again);
-    return !check_differ(tc->cpu, &c->want, &again, 0, NULL) &&
-           !check_memory_differs(c, c->copy, NULL);
+    run_again(c, tc->cpu, c->got.rip, &part);
+    if (differs(tc, &part, c->copy, c->translated, lines)) {
+        judge(tc, &part, lines);
+    } else {
+        c->parts++;
+        c->compared += c->again;
+    }
 }
 
 static void compare(struct tcg_cpu *tc)
 {
     struct check *c = tc->check;
-    g_autoptr(GString) lines = g_string_new(NULL);
-    bool stray, differs;
+    g_autoptr(GString) lines = NULL;
 
     run_translated(tc);
-    stray = c->stray;
-    if (stray) {
+    if (c->left && !c->stray && c->got.vector < 0) {
+        compare_part(tc);
+        return;
+    }
+    if (!c->stray && !differs(tc, &c->want, c->after, c->copy, NULL)) {
+        c->blocks++;
+        c->compared += c->count;
+        return;
+    }
+    lines = g_string_new(NULL);
+    if (c->stray) {
         g_string_append_printf(lines, "translated code accesses %#" PRIx64 ", %s\n", c->stray_la,
                                c->stray_la ? "a page that the interpreter does not write"
                                            : "no RAM");
     }
-    differs = check_differ(tc->cpu, &c->want, &c->got, c->undefined, lines);
-    if (!(check_memory_differs(c, c->copy, lines) || differs || stray)) {
-        c->blocks++;
-        c->compared += c->count;
-    } else if (dead(c->block)) {
-        c->unstable++; /* another vCPU has changed the code */
-    } else if (!confirmed(tc)) {
-        c->unstable++;
-    } else if (c->reads_undefined) {
-        c->meaningless++;
-    } else {
-        c->failed = true;
-        g_free(c->report);
-        c->report = check_report(tc, lines->str);
-    }
+    differs(tc, &c->want, c->after, c->copy, lines);
+    judge(tc, &c->want, lines);
+}
+
+uint32_t check_variant(struct check *c)
+{
+    c->random = c->random * 6364136223846793005 + 1442695040888963407;
+    return c->random >> 63 ? JIT_MODE_UNSHARED : 0;
 }
 
 void check_run(struct tcg_cpu *tc, const struct jit_block *b)

@@ -76,6 +76,9 @@ struct check {
     bool reads_undefined; /* and one was read: a difference says nothing */
     bool alone;           /* the present instruction is the interpreter's alone */
     bool stray;           /* the translated code reached what the interpreter did not */
+    bool left;            /* it went on in another variant of the block, which is not run now */
+    unsigned again;       /* instructions that CHECK_AGAIN has done */
+    uint64_t random;
     uint64_t stray_la;
     /* pages written */
     struct check_page pages[CHECK_PAGES];
@@ -88,7 +91,7 @@ struct check {
     jmp_buf unwind;
     bool failed;
     /* statistics */
-    uint64_t blocks, compared, alone_insns, unstable, meaningless;
+    uint64_t blocks, parts, compared, alone_insns, unstable, meaningless;
     /* For tests: called after the translated code has run. */
     void (*meddle)(struct x86_cpu *cpu, void *opaque);
     void *meddle_opaque;
@@ -104,6 +107,14 @@ void check_run(struct tcg_cpu *tc, const struct jit_block *b);
 static inline bool check_stops(const struct check *c, uint64_t rip)
 {
     return c->phase == CHECK_TRANSLATED && c->stops && c->stop == rip;
+}
+
+/* The variant of the next block to be found: each in turn, at random. */
+uint32_t check_variant(struct check *c);
+/* Translated code has left for another variant of its block. */
+static inline void check_left(struct check *c)
+{
+    c->left = true;
 }
 
 /* check_memory.c */
@@ -132,7 +143,8 @@ uint32_t check_flags_undefined(const struct x86_insn *i, uint32_t undefined);
 bool check_differ(const struct x86_cpu *cpu, const struct check_state *want,
                   const struct check_state *got, uint32_t undefined, GString *ret);
 /* The same for pages' contents. */
-bool check_memory_differs(const struct check *c, const uint8_t *got, GString *ret);
+bool check_memory_differs(const struct check *c, const uint8_t *want, const uint8_t *got,
+                          GString *ret);
 /* All that is known of a difference, whose lines are @lines. */
 char *check_report(struct tcg_cpu *tc, const char *lines);
 void check_restore(struct x86_cpu *cpu, const struct check_state *s);

@@ -107,21 +107,22 @@ bool check_differ(const struct x86_cpu *cpu, const struct check_state *want,
     return vectors_differ(want, got, ret) || any;
 }
 
-bool check_memory_differs(const struct check *c, const uint8_t *got, GString *ret)
+bool check_memory_differs(const struct check *c, const uint8_t *want, const uint8_t *got,
+                          GString *ret)
 {
     size_t bytes = c->page_count * PAGE_SIZE;
     unsigned lines = 0;
 
-    if (!memcmp(c->after, got, bytes)) {
+    if (!memcmp(want, got, bytes)) {
         return false;
     }
     for (size_t at = 0; ret && at < bytes && lines < LINES_MAX; at++) {
         const struct check_page *p = &c->pages[at / PAGE_SIZE];
 
-        if (c->after[at] != got[at]) {
+        if (want[at] != got[at]) {
             g_string_append_printf(
                 ret, "byte at %#" PRIx64 ": interpreter %02x, translated %02x, before %02x\n",
-                p->la + at % PAGE_SIZE, c->after[at], got[at], c->before[at]);
+                p->la + at % PAGE_SIZE, want[at], got[at], c->before[at]);
             lines++;
         }
     }

@@ -195,6 +195,9 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
 
     cpu->rip = e->target;
     jit_flags_from_host(cpu);
+    if (tc->check && e->unshared) {
+        check_left(tc->check);
+    }
     if (x86_disturbed(cpu) || tc->check) {
         return NULL;
     }
@@ -274,7 +277,7 @@ void jit_enter(struct tcg_cpu *tc, const struct jit_block *b)
 
 bool jit_run(struct tcg_cpu *tc)
 {
-    struct jit_block *b = find(tc, 0);
+    struct jit_block *b = find(tc, tc->check ? check_variant(tc->check) : 0);
 
     if (!b) {
         return false;

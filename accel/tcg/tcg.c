@@ -317,10 +317,12 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
             const struct check *c = tc->check;
 
             print(opaque,
-                  "CPU %u: checked: %" PRIu64 " blocks of %" PRIu64 " instructions are as "
-                  "interpreted; not comparable: %" PRIu64 " instructions, %" PRIu64
-                  " blocks whose memory changed, %" PRIu64 " by undefined flags\n",
-                  tc->cpu->index, c->blocks, c->compared, c->alone_insns, c->unstable, c->meaningless);
+                  "CPU %u: checked: %" PRIu64 " blocks and %" PRIu64 " parts of blocks, of %" PRIu64
+                  " instructions, are as interpreted; not comparable: %" PRIu64
+                  " instructions, %" PRIu64 " blocks whose memory changed, %" PRIu64
+                  " by undefined flags\n",
+                  tc->cpu->index, c->blocks, c->parts, c->compared, c->alone_insns, c->unstable,
+                  c->meaningless);
         }
         print(opaque,
               "CPU %u: %" PRIu64 " instructions, %" PRIu64 " single steps, %" PRIu64

@@ -14,7 +14,7 @@ KERNELS = {"amd64": [], "i386": ["--i386"]}
 def checked(vm):
     """Sums over the CPUs: blocks and instructions found equal, blocks that could not be judged."""
     text = vm.monitor("info jit", timeout=120)
-    lines = re.findall(r"checked: (\d+) blocks of (\d+) instructions .* (\d+) blocks whose memory "
+    lines = re.findall(r"checked: (\d+) blocks .* of (\d+) instructions, .* (\d+) blocks whose memory "
                        r"changed, (\d+) by undefined", text)
     assert lines, text
     blocks, instructions, unstable, meaningless = map(sum, zip(*(map(int, x) for x in lines)))
