@@ -51,8 +51,10 @@ static bool tcg_init(struct accel *a, struct machine *m, GError **error)
     }
     if (t->use_check) {
         return fail(error, "check=on compares translated code with the interpreter, but %s",
-                    t->use_jit ? "this host has no AVX2, BMI2 and FMA to run it"
-                               : "jit=off means that there is none");
+                    !t->use_jit   ? "jit=off means that there is none"
+                    : t->icount   ? "with -icount there is none"
+                    : t->one_insn ? "one-insn-per-tb=on means that there is none"
+                                  : "this host has no AVX2, BMI2 and FMA to run it");
     }
     return true;
 }
