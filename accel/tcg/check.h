@@ -23,7 +23,9 @@
 
 #include "accel/tcg/jit.h"
 
-#define CHECK_PAGES 64 /* that one block may write */
+#define CHECK_PAGES       64 /* that one block may write */
+#define CHECK_ARENA       (CHECK_PAGES * PAGE_SIZE)
+#define CHECK_BUCKET_BITS 13
 
 /* What is compared. */
 struct check_state {
@@ -48,6 +50,13 @@ struct check_page {
 
 struct check_span {
     unsigned page, offset, len;
+};
+
+/* See check_slots.c. */
+struct check_bucket {
+    uint16_t slot[3];
+    uint8_t count;
+    bool many;
 };
 
 enum check_phase {
@@ -88,6 +97,8 @@ struct check {
     uint8_t *before, *after; /* a page for each of pages[] */
     uint8_t *copy;           /* the same: the second run's memory; aligned to its size */
     uint8_t *translated;     /* what the translated code has left in copy */
+    GArray *moved;           /* unsigned: slots of the TLB that map copies, or have */
+    struct check_bucket buckets[TLB_SETS][1 << CHECK_BUCKET_BITS];
     jmp_buf unwind;
     bool failed;
     /* statistics */
@@ -126,6 +137,20 @@ void check_memory_commit(struct check *c);
 void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes);
 void check_memory_end_copies(struct x86_cpu *cpu);
 extern const struct x86_watch check_watch;
+
+static inline bool check_is_copy(const struct check *c, uint64_t host)
+{
+    return host - (uintptr_t)c->copy < CHECK_ARENA;
+}
+
+/* check_slots.c; @d is the table of @set */
+/* Of struct x86_watch. */
+void check_slots_filled(struct x86_cpu *cpu, unsigned set, unsigned slot);
+/* What maps @host maps @copy. */
+void check_slots_map(struct check *c, struct x86_dtlb *d, unsigned set, const uint8_t *host,
+                     const uint8_t *copy);
+/* Undoes all that. */
+void check_slots_unmap(struct check *c, struct x86_dtlb *d, unsigned set);
 
 /* check_insn.c */
 /* Whether @i can be done twice with the same result. */

@@ -7,39 +7,34 @@
  */
 #include "accel/tcg/check.h"
 #include "target/i386/exec.h"
-#include <immintrin.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define ARENA  (CHECK_PAGES * PAGE_SIZE)
-#define ARENAS (5 * ARENA) /* one is lost to alignment */
+#define MEMORY (5 * CHECK_ARENA) /* one is lost to alignment */
 
 bool check_memory_init(struct check *c)
 {
-    c->memory = mmap(NULL, ARENAS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (c->memory == MAP_FAILED) {
         c->memory = NULL;
         return false;
     }
-    c->copy = (uint8_t *)(((uintptr_t)c->memory + ARENA - 1) / ARENA * ARENA);
-    c->before = c->copy + ARENA;
-    c->after = c->before + ARENA;
-    c->translated = c->after + ARENA;
+    c->copy = (uint8_t *)(((uintptr_t)c->memory + CHECK_ARENA - 1) / CHECK_ARENA * CHECK_ARENA);
+    c->before = c->copy + CHECK_ARENA;
+    c->after = c->before + CHECK_ARENA;
+    c->translated = c->after + CHECK_ARENA;
     c->spans = g_array_new(FALSE, FALSE, sizeof(struct check_span));
+    c->moved = g_array_new(FALSE, FALSE, sizeof(unsigned));
     return true;
 }
 
 void check_memory_fini(struct check *c)
 {
     if (c->memory) {
-        munmap(c->memory, ARENAS);
+        munmap(c->memory, MEMORY);
         g_array_free(c->spans, TRUE);
+        g_array_free(c->moved, TRUE);
     }
-}
-
-static bool is_copy(const struct check *c, uint64_t host)
-{
-    return host - (uintptr_t)c->copy < ARENA;
 }
 
 /* The number of the page at @host, or page_count. */
@@ -93,7 +88,7 @@ static void watch_write(struct x86_cpu *cpu, uint64_t la, const struct phys_page
         break;
     case CHECK_TRANSLATED:
     case CHECK_AGAIN:
-        if (!is_copy(c, (uintptr_t)p->host)) {
+        if (!check_is_copy(c, (uintptr_t)p->host)) {
             stray(cpu, la);
         }
         break;
@@ -129,6 +124,7 @@ const struct x86_watch check_watch = {
     .write = watch_write,
     .device = watch_device,
     .page = watch_page,
+    .filled = check_slots_filled,
 };
 
 void check_memory_commit(struct check *c)
@@ -151,54 +147,9 @@ static void forget_pages(struct x86_cpu *cpu)
     }
 }
 
-static void map_slot(struct x86_dtlb *d, unsigned slot, const uint8_t *to)
+static unsigned set_now(const struct x86_cpu *cpu)
 {
-    d->addend[slot] += (uintptr_t)to - d->hpage[slot];
-    d->hpage[slot] = (uintptr_t)to;
-    d->wneg[slot] = tlb_never(slot);
-}
-
-#define GROUP 16 /* slots that are looked at together */
-
-/* Whether one of the addresses at @at has the same bits in @mask as @host. */
-__attribute__((target("avx2"))) static bool group_has(const uint64_t *at, uint64_t mask,
-                                                      uint64_t host)
-{
-    __m256i any = _mm256_setzero_si256(), want = _mm256_set1_epi64x((int64_t)host);
-    __m256i bits = _mm256_set1_epi64x((int64_t)mask);
-
-    for (unsigned n = 0; n < GROUP; n += 4) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(at + n));
-
-        any = _mm256_or_si256(any, _mm256_cmpeq_epi64(_mm256_and_si256(v, bits), want));
-    }
-    return !_mm256_testz_si256(any, any);
-}
-
-/* Maps each slot whose page has the same bits in @mask as @host to where @where says. */
-static void move_slots(struct check *c, struct x86_dtlb *d, uint64_t mask, uint64_t host,
-                       const uint8_t *(*where)(const struct check *c, uint64_t hpage))
-{
-    for (unsigned g = 0; g < TLB_SLOTS; g += GROUP) {
-        if (!group_has(&d->hpage[g], mask, host)) {
-            continue;
-        }
-        for (unsigned slot = g; slot < g + GROUP; slot++) {
-            if ((d->hpage[slot] & mask) == host) {
-                map_slot(d, slot, where(c, d->hpage[slot]));
-            }
-        }
-    }
-}
-
-static const uint8_t *to_copy(const struct check *c, uint64_t hpage)
-{
-    return c->copy + find_page(c, (const uint8_t *)(uintptr_t)hpage) * PAGE_SIZE;
-}
-
-static const uint8_t *from_copy(const struct check *c, uint64_t hpage)
-{
-    return c->pages[(hpage - (uintptr_t)c->copy) / PAGE_SIZE].host;
+    return cpu->mode >> MODE_SET_SHIFT & 3;
 }
 
 void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
@@ -213,7 +164,7 @@ void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
         unsigned slot = tlb_slot(p->la);
 
         memcpy(copy, c->before + n * PAGE_SIZE, PAGE_SIZE);
-        move_slots(c, d, ~0ULL, (uintptr_t)p->host, to_copy);
+        check_slots_map(c, d, set_now(cpu), p->host, copy);
         if (fast_writes && !p->slow && d->hpage[slot] == (uintptr_t)copy &&
             d->rneg[slot] == -p->la) {
             d->wneg[slot] = -p->la;
@@ -225,8 +176,6 @@ void check_memory_end_copies(struct x86_cpu *cpu)
 {
     struct check *c = tcg_of(cpu)->check;
 
-    if (c->page_count) {
-        move_slots(c, cpu->tlb_now, ~(uint64_t)(ARENA - 1), (uintptr_t)c->copy, from_copy);
-    }
+    check_slots_unmap(c, cpu->tlb_now, set_now(cpu));
     forget_pages(cpu);
 }

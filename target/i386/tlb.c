@@ -478,7 +478,9 @@ static void fill_data(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
     d->addend[slot] = (uintptr_t)p->host - page;
     d->rneg[slot] = -page;
     mark_filled(tlb, TLB_DATA, set, slot, wk);
-    if (wk->writable && p->writable && !cpu->watch) {
+    if (cpu->watch) {
+        cpu->watch->filled(cpu, set, slot);
+    } else if (wk->writable && p->writable) {
         bool others = __atomic_load_n(&p->block->watching, __ATOMIC_RELAXED) & ~(1u << DIRTY_CODE);
 
         if (!others && ram_page_all_dirty(p->block, p->offset)) {

@@ -71,6 +71,8 @@ struct x86_watch {
     void (*device)(struct x86_cpu *cpu);
     /* The host memory to use for the page at @host; see x86_tlb_forget_phys(). */
     uint8_t *(*page)(struct x86_cpu *cpu, uint8_t *host);
+    /* Data entry @slot of @set was filled. */
+    void (*filled)(struct x86_cpu *cpu, unsigned set, unsigned slot);
 };
 
 #define PHYS_SLOTS 2048
