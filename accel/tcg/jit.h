@@ -11,7 +11,8 @@
  * executes it, and the block goes on behind it. So each instruction has its slow twin, and faults
  * are precise because the interpreter raises them.
  *
- * I1  A block is found by host address, RIP and mode of its first byte and holds for all vCPUs.
+ * I1  A block is found by host address, RIP and mode of its first byte, and by what is known of the
+ *     flags there, and holds for all vCPUs.
  * I2  A block has two entries: `body`, jumped to from the same page, and `code`, which first checks
  *     that its page is still mapped where it was translated for (x86_itlb.id).
  * I3  Memory of dead blocks is reused only by a flush, when no vCPU is in translated code.
@@ -65,6 +66,23 @@ struct jit_cpu {
     uint64_t follows, slow, lookups; /* statistics */
 };
 
+/* How to have the guest's flags again when the host's have been used for something else. */
+enum jit_recipe_kind {
+    RECIPE_NONE,
+    RECIPE_CMP,   /* cmp a, b or imm */
+    RECIPE_TEST,  /* test a, b or imm */
+    RECIPE_LOGIC, /* the result is in a */
+    RECIPE_ADD,   /* a is the sum of something and b or imm */
+    RECIPE_SUB,
+};
+
+struct jit_recipe {
+    uint8_t kind; /* enum jit_recipe_kind */
+    uint8_t bytes;
+    uint8_t a, b; /* guest registers; b HOST_NONE: imm */
+    int32_t imm;
+};
+
 struct jit_block;
 
 /* A jump out of a block to a known target. */
@@ -74,7 +92,8 @@ struct jit_exit {
     uint8_t *patch;              /* the jump's displacement; NULL: never linked */
     uint8_t *stub;
     uint64_t target;
-    bool unshared; /* to a block of JIT_MODE_UNSHARED */
+    bool unshared;            /* to a block of JIT_MODE_UNSHARED */
+    struct jit_recipe recipe; /* for the flags as they are then */
 };
 
 /* An instruction that may be, or always is, executed by the interpreter. */
@@ -94,10 +113,12 @@ struct jit_block {
     uint32_t page_id;
     uint32_t first_exit; /* the one taken when the checked entry fails */
     uint32_t code_bytes;
-    bool dead;                   /* atomic */
-    bool vec;                    /* uses vector registers */
-    bool fpu;                    /* uses x87 or MMX registers */
-    uint8_t *code, *body;        /* writable mapping */
+    bool dead;                /* atomic */
+    bool vec;                 /* uses vector registers */
+    bool fpu;                 /* uses x87 or MMX registers */
+    bool wants_recipe;        /* would be better for knowing how to have the flags at its entry */
+    struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
+    uint8_t *code, *body;     /* writable mapping */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
     struct jit_exit *incoming;
@@ -169,10 +190,14 @@ static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 {
     return x86_engine_area(cpu);
 }
-struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode);
-/* Makes the block at @la; NULL: none can be made there. @page is watched already. */
+struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode,
+                             const struct jit_recipe *recipe);
+/*
+ * Makes the block at @la; NULL: none can be made there. @page is watched already. Without use for
+ * @recipe it is a block for all entries.
+ */
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
-                                  uint64_t la, uint32_t mode);
+                                  uint64_t la, uint32_t mode, const struct jit_recipe *recipe);
 /* Links @e to @b, when both live. */
 void jit_link_locked(struct jit_exit *e, struct jit_block *b);
 /* Bytes of a page were written. Returns whether code of it died. */

@@ -180,11 +180,13 @@ static struct jit_block **bucket(const struct jit *j, const uint8_t *host, uint6
     return &j->hash[h >> (64 - j->hash_bits)];
 }
 
-struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode)
+struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode,
+                             const struct jit_recipe *recipe)
 {
     struct jit_block *b = __atomic_load_n(bucket(j, host, rip, mode), __ATOMIC_ACQUIRE);
 
-    while (b && (b->host != host || b->rip != rip || b->mode != mode)) {
+    while (b && (b->host != host || b->rip != rip || b->mode != mode ||
+                 memcmp(&b->recipe, recipe, sizeof(*recipe)))) {
         b = __atomic_load_n(&b->next_hash, __ATOMIC_ACQUIRE);
     }
     return b;
@@ -235,16 +237,20 @@ bool jit_has_room(const struct jit *j)
 }
 
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
-                                  uint64_t la, uint32_t mode)
+                                  uint64_t la, uint32_t mode, const struct jit_recipe *recipe)
 {
     unsigned offset = la & ~PAGE_MASK;
     struct jit_block *b = &j->blocks[j->block_count];
     struct jit_page *p = page_of_locked(j, page);
 
-    *b = (struct jit_block){.host = page->host + offset, .rip = la, .mode = mode};
+    *b =
+        (struct jit_block){.host = page->host + offset, .rip = la, .mode = mode, .recipe = *recipe};
     b->page_id = name_locked(j, p, la);
     if (!jit_translate(j, cpu, b, page, offset, JIT_BLOCK_INSNS)) {
         return NULL;
+    }
+    if (!b->wants_recipe) { /* no use was made of it */
+        b->recipe = (struct jit_recipe){0};
     }
     j->block_count++;
     j->translated++;

@@ -281,6 +281,7 @@ static void emit_div(struct jit_tr *tr, const struct x86_insn *i)
     struct jit_stub *s = jit_site_stub(tr);
     struct host_rm d;
 
+    tr->block->wants_recipe |= tr->incoming;
     if (tr->recipe.kind) {
         s->redo_flags = true;
         s->recipe = tr->recipe;

@@ -162,6 +162,7 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
         la = JIT_T0;
         host_lea(b, la, host_mem(a->reg, a->disp), 8);
     }
+    tr->block->wants_recipe |= tr->incoming;
     if (!tr->recipe.kind) {
         check_keeping_flags(tr, la, bytes, flags, neg, s);
         host_load(b, JIT_T1,
@@ -205,6 +206,7 @@ static void check_group(struct jit_tr *tr, struct jit_group *g, unsigned base, i
     int32_t span = g->hi - g->lo;
 
     host_lea(b, JIT_T0, host_mem(base, g->lo - step), 8);
+    tr->block->wants_recipe |= tr->incoming;
     if (!tr->recipe.kind) {
         check_keeping_flags(tr, JIT_T0, (unsigned)span, 0, neg, s);
     } else {
@@ -227,6 +229,7 @@ static void check_alignment(struct jit_tr *tr, unsigned base, int32_t disp, unsi
     struct host_buf *b = &tr->b;
     struct jit_stub *s = jit_site_stub(tr);
 
+    tr->block->wants_recipe |= tr->incoming;
     if (!tr->recipe.kind) {
         host_lea(b, JIT_T1, host_mem(base, disp), 8);
         host_pext(b, JIT_T1, JIT_T1,

@@ -9,6 +9,8 @@
 #include "target/i386/step.h"
 #include "util/log.h"
 
+static const struct jit_recipe no_recipe;
+
 /* The flags in struct jit_cpu's form. */
 static void flags_to_host(struct x86_cpu *cpu)
 {
@@ -64,7 +66,8 @@ static void flush(struct tcg_cpu *tc)
     }
 }
 
-static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode)
+static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
+                              const struct jit_recipe *recipe)
 {
     struct x86_cpu *cpu = tc->cpu;
     struct tcg *t = tc->tcg;
@@ -82,9 +85,9 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode)
         tcg_watch_code(tc, &p);
         g_mutex_lock(&t->code_lock);
         if (!ram_page_dirty(p.block, DIRTY_CODE, p.offset)) {
-            b = jit_lookup(t->jit, p.host + (la & ~PAGE_MASK), la, mode);
+            b = jit_lookup(t->jit, p.host + (la & ~PAGE_MASK), la, mode, recipe);
             if (!b && jit_has_room(t->jit)) {
-                b = jit_make_locked(t->jit, cpu, &p, la, mode);
+                b = jit_make_locked(t->jit, cpu, &p, la, mode, recipe);
             }
             done = true;
         }
@@ -101,8 +104,23 @@ static struct tcg_crossing *crossing_at(struct tcg_cpu *tc)
     return (la & ~PAGE_MASK) > PAGE_SIZE - 15 ? tcg_crossing_find(tc, la) : NULL;
 }
 
-/* The block at cpu->rip, or NULL. @variant: JIT_MODE_UNSHARED or 0. May raise. */
-static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant)
+/* Of the blocks there, the best one for entries with @recipe that there is already, or NULL. */
+static struct jit_block *find_made(const struct jit *j, const uint8_t *host, uint64_t la,
+                                   uint32_t mode, const struct jit_recipe *recipe)
+{
+    struct jit_block *b = jit_lookup(j, host, la, mode, &no_recipe);
+
+    if (recipe->kind && (!b || b->wants_recipe)) {
+        return jit_lookup(j, host, la, mode, recipe);
+    }
+    return b;
+}
+
+/*
+ * The block at cpu->rip, or NULL. @variant: JIT_MODE_UNSHARED or 0. @recipe: for the flags as they
+ * are now. May raise.
+ */
+static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, const struct jit_recipe *recipe)
 {
     struct x86_cpu *cpu = tc->cpu;
     uint32_t mode = jit_mode(cpu);
@@ -126,12 +144,12 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant)
     if (!host) {
         return NULL;
     }
-    b = jit_lookup(tc->tcg->jit, host, la, mode);
+    b = find_made(tc->tcg->jit, host, la, mode, recipe);
     if (!b) {
         if (crossing_at(tc)) {
             return NULL;
         }
-        b = make(tc, la, mode);
+        b = make(tc, la, mode, recipe);
         if (!b || !tcg_code_host(cpu, la)) {
             return NULL;
         }
@@ -161,7 +179,7 @@ static struct jit_block *behind_crossing(struct tcg_cpu *tc, struct jit_block *f
             jit_fpu_save(cpu);
         }
         tcg_crossing_run(cpu, c);
-        found = x86_disturbed(cpu) ? NULL : find(tc, 0);
+        found = x86_disturbed(cpu) ? NULL : find(tc, 0, &no_recipe);
     }
     return found;
 }
@@ -176,7 +194,7 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
-    b = behind_crossing(tc, find(tc, 0));
+    b = behind_crossing(tc, find(tc, 0, &no_recipe));
     if (!b) {
         return NULL;
     }
@@ -202,7 +220,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
-    found = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0);
+    found = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0, &e->recipe);
     b = behind_crossing(tc, found);
     if (!b) {
         return NULL;
@@ -277,7 +295,7 @@ void jit_enter(struct tcg_cpu *tc, const struct jit_block *b)
 
 bool jit_run(struct tcg_cpu *tc)
 {
-    struct jit_block *b = find(tc, tc->check ? check_variant(tc->check) : 0);
+    struct jit_block *b = find(tc, tc->check ? check_variant(tc->check) : 0, &no_recipe);
 
     if (!b) {
         return false;

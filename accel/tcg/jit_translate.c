@@ -275,6 +275,7 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
 
     jit_need_flags(tr);
     e = new_exit(tr, target);
+    e->recipe = tr->recipe;
     s = new_stub(tr);
     s->id = (uint32_t)(e - tr->jit->exits);
     s->is_exit = true;
@@ -386,16 +387,18 @@ static bool ends_block(const struct x86_insn *i)
     return (row->needs & ENDS) && row->op != OP_JCC;
 }
 
-/* Whether flags are needed behind each instruction. They leave the block. */
+/* Whether flags are needed behind each instruction, or only by its faults. They leave the block. */
 static void find_live(struct jit_tr *tr, const struct jit_plan *plans)
 {
-    bool live = true;
+    bool live = true, shown = false;
 
     for (unsigned n = tr->count; n-- > 0;) {
         if (insn_row(&tr->insn[n])->op == OP_JCC) {
             live = true;
         }
         tr->live_out[n] = live;
+        tr->fault_out[n] = shown || live;
+        shown = plans[n].memory || plans[n].call || (shown && !plans[n].writes_all);
         live = plans[n].reads_flags || (live && !plans[n].writes_all);
     }
 }
@@ -444,8 +447,10 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
         tr->valid = true;
         tr->recipe.kind = RECIPE_NONE;
     } else {
+        bool lost = kills && !plan->writes_all;
+
         if (tr->recipe.kind &&
-            ((plan->reads_flags && plan->memory) || (kills && !plan->writes_all))) {
+            ((plan->reads_flags && plan->memory) || (lost && tr->fault_out[tr->cur]))) {
             jit_need_flags(tr);
             tr->recipe.kind = RECIPE_NONE;
         } else if (plan->reads_flags) {
@@ -455,11 +460,14 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
         if (plan->writes_all) {
             tr->valid = true;
             tr->recipe = recipe_of(i);
-        } else if (plan->writes_flags) {
+        } else if (plan->writes_flags || lost) {
             tr->recipe.kind = RECIPE_NONE;
         } else if (tr->live_out[tr->cur] && !tr->ended) {
             jit_need_flags(tr);
         }
+    }
+    if (plan->call || plan->writes_flags || kills) {
+        tr->incoming = false;
     }
     if (tr->site && !tr->ended) {
         tr->site->after = cache_offset(tr, tr->b.p);
@@ -512,6 +520,8 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
                           .mode = blk->mode,
                           .flat32 = !(blk->mode & MODE_CODE64),
                           .valid = true,
+                          .recipe = blk->recipe,
+                          .incoming = true,
                           .b = {.p = j->w + j->used}};
     if (!decode(tr, page, offset, max)) {
         return false;

@@ -13,23 +13,6 @@
 #include "accel/tcg/jit.h"
 #include "target/i386/exec.h"
 
-/* How to have the flags again. */
-enum jit_recipe_kind {
-    RECIPE_NONE,
-    RECIPE_CMP,   /* cmp a, b or imm */
-    RECIPE_TEST,  /* test a, b or imm */
-    RECIPE_LOGIC, /* the result is in a */
-    RECIPE_ADD,   /* a is the sum of something and b or imm */
-    RECIPE_SUB,
-};
-
-struct jit_recipe {
-    enum jit_recipe_kind kind;
-    uint8_t bytes;
-    uint8_t a, b; /* guest registers; b HOST_NONE: imm */
-    int32_t imm;
-};
-
 /* Code emitted behind the block: where a failed check or an exit goes. */
 struct jit_stub {
     uint8_t *from[6]; /* jumps to it; NULL: fewer */
@@ -65,13 +48,15 @@ struct jit_tr {
     uint32_t mode;
     bool flat32; /* 32-bit code: addresses are cut to 32 bits */
     struct x86_insn insn[JIT_BLOCK_INSNS];
-    bool live_out[JIT_BLOCK_INSNS]; /* flags are read later, or leave the block */
+    bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
+    bool fault_out[JIT_BLOCK_INSNS]; /* ... or may be shown by a fault */
     unsigned count, cur;
     uint64_t next; /* RIP after the current instruction */
     bool valid;
     bool ended; /* the last instruction has left the block */
     bool after_sti;
     struct jit_recipe recipe;
+    bool incoming;         /* the flags are still those that the block was entered with */
     struct jit_site *site; /* of the current instruction, or NULL */
     struct jit_stub *site_stub;
     struct jit_stub stubs[JIT_STUBS];
