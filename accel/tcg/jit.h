@@ -111,7 +111,9 @@ struct jit_block {
     uint16_t bytes; /* of guest code */
     uint16_t count; /* instructions */
     uint32_t page_id;
-    uint32_t first_exit; /* the one taken when the checked entry fails */
+    uint32_t second_id;    /* of the page that its only instruction reaches into */
+    const uint8_t *second; /* that page; NULL: the block lies in one */
+    uint32_t first_exit;   /* the one taken when the checked entry fails */
     uint32_t code_bytes;
     bool dead;                /* atomic */
     bool vec;                 /* uses vector registers */
@@ -121,6 +123,7 @@ struct jit_block {
     uint8_t *code, *body;     /* writable mapping */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
+    struct jit_block *next_second; /* others that reach into the same page */
     struct jit_exit *incoming;
 };
 
@@ -131,7 +134,8 @@ struct jit_page {
     uint64_t offset; /* of the page in it */
     uint64_t lines;  /* bit per 64 bytes with translated code */
     struct jit_block *blocks;
-    GArray *names; /* struct jit_name */
+    struct jit_block *reaching; /* blocks of the page before whose code ends here */
+    GArray *names;              /* struct jit_name */
 };
 
 /* A linear page under which a host page is executed. */
@@ -193,11 +197,16 @@ static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode,
                              const struct jit_recipe *recipe);
 /*
- * Makes the block at @la; NULL: none can be made there. @page is watched already. Without use for
- * @recipe it is a block for all entries.
+ * Makes the block at @la; NULL: none can be made there. @pages[0] holds its first byte; where the
+ * first instruction there reaches into another page, that is @pages[1] (else its host is NULL) and
+ * the block is that instruction. They are watched already. Without use for @recipe it is a block
+ * for all entries.
  */
-struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
-                                  uint64_t la, uint32_t mode, const struct jit_recipe *recipe);
+struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
+                                  const struct phys_page pages[2], uint64_t la, uint32_t mode,
+                                  const struct jit_recipe *recipe);
+/* @b is not what is at its address any more. */
+void jit_drop_locked(struct jit *j, struct jit_block *b);
 /* Links @e to @b, when both live. */
 void jit_link_locked(struct jit_exit *e, struct jit_block *b);
 /* Bytes of a page were written. Returns whether code of it died. */
@@ -208,10 +217,10 @@ void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const cha
 /* Drops everything. No vCPU is in translated code. */
 void jit_flush_locked(struct jit *j);
 
-/* jit_translate.c: fills @blk and emits its code for what is at @offset of @page; false: nothing
- * there can be translated. At most @max instructions. */
-bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
-                   const struct phys_page *page, unsigned offset, unsigned max);
+/* jit_translate.c: fills @blk and emits its code for the @avail bytes of code at @code; false:
+ * nothing there can be translated. At most @max instructions. */
+bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
+                   unsigned avail, unsigned max);
 
 /* jit_run.c */
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is

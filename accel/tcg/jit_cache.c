@@ -236,17 +236,38 @@ bool jit_has_room(const struct jit *j)
            j->site_count + JIT_BLOCK_INSNS <= j->max_sites;
 }
 
-struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const struct phys_page *page,
-                                  uint64_t la, uint32_t mode, const struct jit_recipe *recipe)
+static void note_page_locked(struct jit *j, struct jit_block *b, struct jit_page *p,
+                             unsigned offset)
 {
-    unsigned offset = la & ~PAGE_MASK;
-    struct jit_block *b = &j->blocks[j->block_count];
-    struct jit_page *p = page_of_locked(j, page);
+    p->lines |= line_bits(offset, MIN(offset + b->bytes, PAGE_SIZE));
+    b->next_page = p->blocks;
+    p->blocks = b;
+    b->next_hash = *bucket(j, b->host, b->rip, b->mode);
+    __atomic_store_n(bucket(j, b->host, b->rip, b->mode), b, __ATOMIC_RELEASE);
+}
 
-    *b =
-        (struct jit_block){.host = page->host + offset, .rip = la, .mode = mode, .recipe = *recipe};
+struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
+                                  const struct phys_page pages[2], uint64_t la, uint32_t mode,
+                                  const struct jit_recipe *recipe)
+{
+    unsigned offset = la & ~PAGE_MASK, in_first = PAGE_SIZE - offset;
+    struct jit_block *b = &j->blocks[j->block_count];
+    struct jit_page *p = page_of_locked(j, &pages[0]), *second = NULL;
+    const uint8_t *code = pages[0].host + offset;
+    uint8_t both[2 * X86_INSN_BYTES];
+
+    *b = (struct jit_block){.host = code, .rip = la, .mode = mode, .recipe = *recipe};
     b->page_id = name_locked(j, p, la);
-    if (!jit_translate(j, cpu, b, page, offset, JIT_BLOCK_INSNS)) {
+    if (pages[1].host) {
+        second = page_of_locked(j, &pages[1]);
+        b->second = second->host;
+        b->second_id = name_locked(j, second, la + in_first);
+        memcpy(both, code, in_first);
+        memcpy(both + in_first, second->host, X86_INSN_BYTES);
+        code = both;
+    }
+    if (!jit_translate(j, cpu, b, code, second ? in_first + X86_INSN_BYTES : in_first,
+                       second ? 1 : JIT_BLOCK_INSNS)) {
         return NULL;
     }
     if (!b->wants_recipe) { /* no use was made of it */
@@ -254,11 +275,12 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu, const stru
     }
     j->block_count++;
     j->translated++;
-    p->lines |= line_bits(offset, offset + b->bytes);
-    b->next_page = p->blocks;
-    p->blocks = b;
-    b->next_hash = *bucket(j, b->host, b->rip, b->mode);
-    __atomic_store_n(bucket(j, b->host, b->rip, b->mode), b, __ATOMIC_RELEASE);
+    if (second) {
+        second->lines |= line_bits(0, b->bytes - in_first);
+        b->next_second = second->reaching;
+        second->reaching = b;
+    }
+    note_page_locked(j, b, p, offset);
     return b;
 }
 
@@ -283,6 +305,9 @@ static void kill_locked(struct jit *j, struct jit_block *b)
     struct host_buf stub = {.p = b->code + 8};
     uint64_t jump;
 
+    if (b->dead) {
+        return;
+    }
     while (*at && *at != b) {
         at = &(*at)->next_hash;
     }
@@ -303,42 +328,53 @@ static void kill_locked(struct jit *j, struct jit_block *b)
     j->invalidations++;
 }
 
+void jit_drop_locked(struct jit *j, struct jit_block *b)
+{
+    kill_locked(j, b);
+}
+
 bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len)
 {
     struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
     struct jit_block **at;
-    uint64_t lines = 0;
-    bool killed = false;
+    uint64_t lines = 0, killed = j->invalidations;
 
-    if (!p) {
+    if (!p || !(p->lines & line_bits(offset, offset + len))) {
         return false;
     }
-    if (!(p->lines & line_bits(offset, offset + len))) {
-        return false;
-    }
-    at = &p->blocks;
-    while (*at) {
+    for (at = &p->blocks; *at;) {
         struct jit_block *b = *at;
         unsigned start = (uintptr_t)b->host & ~PAGE_MASK;
 
-        if (start < offset + len && offset < start + b->bytes) {
+        if (b->dead || (start < offset + len && offset < start + b->bytes)) {
             *at = b->next_page;
             kill_locked(j, b);
-            killed = true;
         } else {
-            lines |= line_bits(start, start + b->bytes);
+            lines |= line_bits(start, MIN(start + b->bytes, PAGE_SIZE));
             at = &b->next_page;
         }
     }
+    for (at = &p->reaching; *at;) {
+        struct jit_block *b = *at;
+        unsigned end = ((uintptr_t)b->host & ~PAGE_MASK) + b->bytes - PAGE_SIZE;
+
+        if (b->dead || offset < end) {
+            *at = b->next_second;
+            kill_locked(j, b);
+        } else {
+            lines |= line_bits(0, end);
+            at = &b->next_second;
+        }
+    }
     p->lines = lines;
-    return killed;
+    return killed != j->invalidations;
 }
 
 bool jit_page_used_locked(struct jit *j, const uint8_t *host_page)
 {
     struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
 
-    return p && p->blocks;
+    return p && (p->blocks || p->reaching);
 }
 
 void jit_flush_locked(struct jit *j)

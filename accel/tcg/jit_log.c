@@ -53,7 +53,7 @@ void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans)
         const struct x86_insn *i = &tr->insn[n];
 
         g_string_append(text, ">> ");
-        x86_disassemble(b->host + start, i->len, b->rip + start, bits, append_text, text);
+        x86_disassemble(tr->code + start, i->len, b->rip + start, bits, append_text, text);
         start = i->end;
         if (log_on(LOG_OP)) {
             append_plan(text, tr, n, &plans[n]);

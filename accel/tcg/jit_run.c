@@ -66,15 +66,35 @@ static void flush(struct tcg_cpu *tc)
     }
 }
 
+/* The page that the instruction at @la reaches into from @p; false: it is not RAM. May raise. */
+static bool second_page(struct x86_cpu *cpu, const struct phys_page *p, uint64_t la, uint32_t mode,
+                        struct phys_page *ret)
+{
+    unsigned offset = la & ~PAGE_MASK;
+    struct x86_insn i;
+
+    ret->host = NULL;
+    if (offset <= PAGE_SIZE - X86_INSN_BYTES ||
+        x86_decode(cpu->decoder, mode, p->host + offset, PAGE_SIZE - offset, &i) != DECODE_MORE) {
+        return true;
+    }
+    return tcg_code_page(cpu, ((la | ~PAGE_MASK) + 1) & cpu->ea_mask, ret);
+}
+
+static bool watched(const struct phys_page *p)
+{
+    return !p->host || !ram_page_dirty(p->block, DIRTY_CODE, p->offset);
+}
+
 static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
                               const struct jit_recipe *recipe)
 {
     struct x86_cpu *cpu = tc->cpu;
     struct tcg *t = tc->tcg;
     struct jit_block *b = NULL;
-    struct phys_page p;
+    struct phys_page p[2];
 
-    if (!tcg_code_page(cpu, la, &p)) {
+    if (!tcg_code_page(cpu, la, &p[0]) || !second_page(cpu, &p[0], la, mode, &p[1])) {
         return NULL;
     }
     if (!jit_has_room(t->jit)) {
@@ -82,26 +102,25 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
     }
     for (bool done = false; !done;) {
         /* watched before it is read: a write from now on is noticed */
-        tcg_watch_code(tc, &p);
+        tcg_watch_code(tc, &p[0]);
+        if (p[1].host) {
+            tcg_watch_code(tc, &p[1]);
+        }
         g_mutex_lock(&t->code_lock);
-        if (!ram_page_dirty(p.block, DIRTY_CODE, p.offset)) {
-            b = jit_lookup(t->jit, p.host + (la & ~PAGE_MASK), la, mode, recipe);
+        if (watched(&p[0]) && watched(&p[1])) {
+            b = jit_lookup(t->jit, p[0].host + (la & ~PAGE_MASK), la, mode, recipe);
+            if (b && b->second != p[1].host) {
+                jit_drop_locked(t->jit, b); /* of another process, perhaps */
+                b = NULL;
+            }
             if (!b && jit_has_room(t->jit)) {
-                b = jit_make_locked(t->jit, cpu, &p, la, mode, recipe);
+                b = jit_make_locked(t->jit, cpu, p, la, mode, recipe);
             }
             done = true;
         }
         g_mutex_unlock(&t->code_lock);
     }
     return b;
-}
-
-/* The known instruction at cpu->rip that reaches into the next page, or NULL. */
-static struct tcg_crossing *crossing_at(struct tcg_cpu *tc)
-{
-    uint64_t la = tc->cpu->rip;
-
-    return (la & ~PAGE_MASK) > PAGE_SIZE - 15 ? tcg_crossing_find(tc, la) : NULL;
 }
 
 /* Of the blocks there, the best one for entries with @recipe that there is already, or NULL. */
@@ -114,6 +133,17 @@ static struct jit_block *find_made(const struct jit *j, const uint8_t *host, uin
         return jit_lookup(j, host, la, mode, recipe);
     }
     return b;
+}
+
+static uint64_t second_la(const struct x86_cpu *cpu, const struct jit_block *b)
+{
+    return ((b->rip | ~PAGE_MASK) + 1) & cpu->ea_mask;
+}
+
+/* Whether the page that @b reaches into is still mapped there. May raise. */
+static bool second_holds(struct x86_cpu *cpu, const struct jit_block *b)
+{
+    return tcg_code_host(cpu, second_la(cpu, b)) == b->second;
 }
 
 /*
@@ -145,43 +175,19 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, const struct
         return NULL;
     }
     b = find_made(tc->tcg->jit, host, la, mode, recipe);
-    if (!b) {
-        if (crossing_at(tc)) {
-            return NULL;
-        }
+    if (!b || (b->second && !second_holds(cpu, b))) {
         b = make(tc, la, mode, recipe);
-        if (!b || !tcg_code_host(cpu, la)) {
+        if (!b || !tcg_code_host(cpu, la) || (b->second && !second_holds(cpu, b))) {
             return NULL;
         }
     }
     itlb = cpu->itlb_now;
     __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
+    if (b->second) {
+        __atomic_store_n(&itlb->id[itlb_slot(second_la(cpu, b))], b->second_id, __ATOMIC_RELAXED);
+    }
     jit_jumps_mode(cpu, mode & ~JIT_MODE_UNSHARED);
     return b;
-}
-
-/*
- * What find() gave, or, where an instruction in two pages is in the way, the block behind it; NULL:
- * the loop is to see to it. May raise.
- */
-static struct jit_block *behind_crossing(struct tcg_cpu *tc, struct jit_block *found)
-{
-    struct x86_cpu *cpu = tc->cpu;
-
-    while (!found && !(cpu->mode & MODE_SLOW) && !cpu->interrupt_shadow && !x86_disturbed(cpu) &&
-           jit_mode(cpu)) {
-        const struct tcg_crossing *c = crossing_at(tc);
-
-        if (!c) {
-            break;
-        }
-        if (jit_touches_fpu(insn_row(&c->insn))) {
-            jit_fpu_save(cpu);
-        }
-        tcg_crossing_run(cpu, c);
-        found = x86_disturbed(cpu) ? NULL : find(tc, 0, &no_recipe);
-    }
-    return found;
 }
 
 const uint8_t *jit_dispatch(struct x86_cpu *cpu)
@@ -194,7 +200,7 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
         return NULL;
     }
     jit_cpu_of(cpu)->lookups++;
-    b = behind_crossing(tc, find(tc, 0, &no_recipe));
+    b = find(tc, 0, &no_recipe);
     if (!b) {
         return NULL;
     }
@@ -209,7 +215,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     struct jit *j = tc->tcg->jit;
     struct jit_exit *e = &j->exits[exit];
     uint64_t flushes = j->flushes;
-    struct jit_block *found, *b;
+    struct jit_block *b;
 
     cpu->rip = e->target;
     jit_flags_from_host(cpu);
@@ -220,13 +226,11 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
-    found = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0, &e->recipe);
-    b = behind_crossing(tc, found);
+    b = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0, &e->recipe);
     if (!b) {
         return NULL;
     }
-    flags_to_host(cpu);
-    if (found && e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
+    if (e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
         g_mutex_lock(&tc->tcg->code_lock);
         if (flushes == j->flushes) {
             jit_link_locked(e, b);

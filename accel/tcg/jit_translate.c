@@ -404,20 +404,19 @@ static void find_live(struct jit_tr *tr, const struct jit_plan *plans)
 }
 
 /* Decodes up to the end of the block; false: not even one instruction. */
-static bool decode(struct jit_tr *tr, const struct phys_page *page, unsigned offset, unsigned max)
+static bool decode(struct jit_tr *tr, const uint8_t *code, unsigned avail, unsigned max)
 {
-    unsigned at = offset, branches = 0;
+    unsigned at = 0, branches = 0;
     bool sti = false;
 
-    while (tr->count < max && at < PAGE_SIZE && !tr->after_sti) {
+    while (tr->count < max && at < avail && !tr->after_sti) {
         struct x86_insn *i = &tr->insn[tr->count];
 
-        if (x86_decode(tr->cpu->decoder, tr->mode, page->host + at, PAGE_SIZE - at, i) !=
-            DECODE_OK) {
+        if (x86_decode(tr->cpu->decoder, tr->mode, code + at, avail - at, i) != DECODE_OK) {
             break;
         }
         at += i->len;
-        i->end = (uint16_t)(at - offset);
+        i->end = (uint16_t)at;
         tr->count++;
         tr->after_sti = sti;
         sti = insn_row(i)->op == OP_STI;
@@ -425,7 +424,7 @@ static bool decode(struct jit_tr *tr, const struct phys_page *page, unsigned off
             break;
         }
     }
-    tr->block->bytes = (uint16_t)(at - offset);
+    tr->block->bytes = (uint16_t)at;
     tr->block->count = (uint16_t)tr->count;
     return tr->count > 0;
 }
@@ -474,28 +473,38 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     }
 }
 
-/* The checked entry: goes on only if the page is mapped as it was. */
+/* Goes on only if the page of @la is mapped as it was, else jumps to @miss. */
+static void check_page(struct jit_tr *tr, uint64_t la, uint32_t id, struct jit_exit *miss)
+{
+    struct host_buf *b = &tr->b;
+    size_t at = X86_TLB_OFFSET + offsetof(struct x86_tlb, i[0]) +
+                (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb) +
+                offsetof(struct x86_itlb, id) + itlb_slot(la) * sizeof(uint32_t);
+
+    host_load(b, JIT_T1, host_state(at), 4);
+    host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)id), 4);
+    host_jrcxz(b, 10);
+    miss->stub = b->p;
+    jump_to_thunk(b, (uint32_t)(miss - tr->jit->exits), tr->jit->thunk.follow);
+}
+
+/* The checked entry and the other. Code segments are flat here: RIP is the linear address. */
 static void emit_entry(struct jit_tr *tr)
 {
     struct host_buf *b = &tr->b;
     struct jit_block *blk = tr->block;
-    uint64_t la = blk->rip; /* code segments are flat here */
     struct jit_exit *miss = new_exit(tr, blk->rip);
-    size_t id = X86_TLB_OFFSET + offsetof(struct x86_tlb, i[0]) +
-                (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb) +
-                offsetof(struct x86_itlb, id) + itlb_slot(la) * sizeof(uint32_t);
 
     while ((uintptr_t)b->p & 15) {
         host_u8(b, 0xcc);
     }
     blk->code = b->p;
     blk->first_exit = (uint32_t)(miss - tr->jit->exits);
-    host_load(b, JIT_T1, host_state(id), 4);
-    host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)blk->page_id), 4);
-    host_jrcxz(b, 10);
-    miss->stub = b->p;
-    jump_to_thunk(b, (uint32_t)(miss - tr->jit->exits), tr->jit->thunk.follow);
+    check_page(tr, blk->rip, blk->page_id, miss);
     blk->body = b->p;
+    if (blk->second) {
+        check_page(tr, blk->rip + blk->bytes - 1, blk->second_id, new_exit(tr, blk->rip));
+    }
     if (blk->vec) {
         host_load(b, JIT_T1, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, vec_off)), 4);
         host_jrcxz(b, 5);
@@ -508,8 +517,8 @@ static void emit_entry(struct jit_tr *tr)
     }
 }
 
-bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
-                   const struct phys_page *page, unsigned offset, unsigned max)
+bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
+                   unsigned avail, unsigned max)
 {
     struct jit_plan plans[JIT_BLOCK_INSNS];
     struct jit_tr *tr = j->tr;
@@ -517,13 +526,14 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
     *tr = (struct jit_tr){.jit = j,
                           .cpu = cpu,
                           .block = blk,
+                          .code = code,
                           .mode = blk->mode,
                           .flat32 = !(blk->mode & MODE_CODE64),
                           .valid = true,
                           .recipe = blk->recipe,
                           .incoming = true,
                           .b = {.p = j->w + j->used}};
-    if (!decode(tr, page, offset, max)) {
+    if (!decode(tr, code, avail, max)) {
         return false;
     }
     for (unsigned n = 0; n < tr->count; n++) {

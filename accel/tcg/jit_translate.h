@@ -45,6 +45,7 @@ struct jit_tr {
     struct jit *jit;
     struct x86_cpu *cpu;
     struct jit_block *block;
+    const uint8_t *code; /* of the guest */
     uint32_t mode;
     bool flat32; /* 32-bit code: addresses are cut to 32 bits */
     struct x86_insn insn[JIT_BLOCK_INSNS];

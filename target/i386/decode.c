@@ -10,8 +10,6 @@
 #include "target/i386/exec.h"
 #include <string.h>
 
-#define MAX_INSN_BYTES 15
-
 const struct x86_row x86_rows[] = {
 #define INSN(map_, opc_, pfx_, rsel_, op_, o1, o2, o3, o4, feature_, needs_, out_, undef_)         \
     {                                                                                              \
@@ -162,7 +160,7 @@ void x86_decoder_free(struct x86_decoder *d)
 
 static bool fetch(struct decoding *s, unsigned bytes, uint64_t *ret)
 {
-    if (s->pos + bytes > MAX_INSN_BYTES) {
+    if (s->pos + bytes > X86_INSN_BYTES) {
         s->result = DECODE_TOO_LONG;
         return false;
     }

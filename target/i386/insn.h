@@ -254,10 +254,12 @@ static inline const struct x86_row *insn_row(const struct x86_insn *i)
     return &x86_rows[i->row];
 }
 
+#define X86_INSN_BYTES 15 /* the longest instruction */
+
 enum x86_decode_result {
     DECODE_OK,
     DECODE_INVALID,  /* #UD */
-    DECODE_TOO_LONG, /* more than 15 bytes: #GP(0) */
+    DECODE_TOO_LONG, /* more than X86_INSN_BYTES: #GP(0) */
     DECODE_MORE,     /* the bytes given end within the instruction */
 };
 
