@@ -46,9 +46,11 @@ struct jit_jumps {
 
 /* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
 struct jit_cpu {
-    uint64_t self;       /* struct x86_cpu * */
-    uint64_t flags;      /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
-    uint64_t saved;      /* a value kept over a TLB check */
+    uint64_t self;  /* struct x86_cpu * */
+    uint64_t flags; /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
+    uint64_t saved; /* a value kept over a TLB check */
+    uint64_t
+        string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */
     uint64_t shared[16]; /* by group: host address - linear address */
     uint32_t vec_off;    /* 0: the guest's vector registers and MXCSR are in the host's */
     uint32_t vec_want;   /* the code that is returned to needs them there */
@@ -59,6 +61,7 @@ struct jit_cpu {
     uint64_t page_mask;     /* the page number */
     uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
     uint64_t low_mask[2];   /* the low 4, 5 bits */
+    uint64_t df_mask;       /* EFLAGS.DF */
     uint64_t jump_mask;
     uint32_t mode; /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];

@@ -132,6 +132,7 @@ void jit_cpu_init(struct x86_cpu *cpu)
     jc->page_mask = PAGE_MASK;
     jc->align_mask[0] = PAGE_MASK | 15;
     jc->align_mask[1] = PAGE_MASK | 31;
+    jc->df_mask = FLAG_DF;
     jc->low_mask[0] = 15;
     jc->low_mask[1] = 31;
     jc->jump_mask = (uint64_t)(JIT_JUMP_SLOTS - 1) << JIT_JUMP_SHIFT;

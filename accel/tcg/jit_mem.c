@@ -345,3 +345,28 @@ unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm)
     }
     return JIT_T1;
 }
+
+void jit_mem_run(struct jit_tr *tr, unsigned r, unsigned shift, bool write)
+{
+    struct host_buf *b = &tr->b;
+    struct jit_stub *s = jit_site_stub(tr);
+    unsigned word = tr->flat32 ? 4 : 8;
+    struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
+    size_t neg =
+        tlb_at(tr, write ? offsetof(struct x86_dtlb, wneg) : offsetof(struct x86_dtlb, rneg));
+
+    host_load(b, JIT_T0, jit_gpr(r), word);
+    host_pext(b, JIT_T1, JIT_T0, slot_mask);
+    host_load(b, JIT_T1, host_state_index(JIT_T1, neg), 8);
+    host_lea(b, JIT_T0, host_mem_sib(JIT_T0, JIT_T1, 0, 0), 8);
+    host_load(b, JIT_T1, jit_gpr(X86_RCX), word);
+    host_lea(b, JIT_T0, host_mem_sib(JIT_T0, JIT_T1, shift, -1), 8);
+    host_pext(b, JIT_T1, JIT_T0, own_state(offsetof(struct jit_cpu, page_mask)));
+    host_jrcxz(b, 5);
+    jit_stub_from(s, host_jmp(b));
+    host_load(b, JIT_T0, jit_gpr(r), word);
+    host_pext(b, JIT_T1, JIT_T0, slot_mask);
+    host_load(b, JIT_T1, host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))),
+              8);
+    host_lea(b, JIT_T0, host_mem_sib(JIT_T0, JIT_T1, 0, 0), 8);
+}

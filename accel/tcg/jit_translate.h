@@ -107,6 +107,12 @@ struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigne
                          unsigned flags);
 /* Whether jit_mem() can do the operand in this mode. */
 bool jit_mem_ok(const struct jit_tr *tr, const struct x86_insn *i);
+/*
+ * For string instructions: the host address of what guest register @r points to into T0, after a
+ * check that RCX elements of 1 << @shift bytes (fewer than 4096 of them) lie in one page. Uses no
+ * flags.
+ */
+void jit_mem_run(struct jit_tr *tr, unsigned r, unsigned shift, bool write);
 /* A scratch register that @rm does not use; may rewrite *@rm (uses no flags). */
 unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm);
 
@@ -152,10 +158,11 @@ struct jit_stub *jit_unshared_stub(struct jit_tr *tr);
 /* jit_log.c: writes the translated block to the log, for the topics that are on. */
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);
 
-/* jit_int.c, jit_flow.c, jit_simd.c, jit_x87.c: each fills @plan and returns true if it has an
- * emitter for @i in this mode. */
+/* jit_int.c, jit_flow.c, jit_string.c, jit_simd.c, jit_x87.c: each fills @plan and returns true if
+ * it has an emitter for @i in this mode. */
 bool jit_plan_int(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 

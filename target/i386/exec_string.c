@@ -314,23 +314,103 @@ static bool compare_one(struct x86_cpu *cpu, const struct x86_insn *i, unsigned 
     return (a == b) == !!(i->prefixes & PREFIX_REPZ);
 }
 
+/* Elements that can be skipped because they surely do not end the repeat. */
+static uint64_t skip_surely(const uint8_t *src, const uint8_t *dst, uint64_t val, unsigned size,
+                            uint64_t n, bool while_equal)
+{
+    const unsigned chunk = 64;
+    uint64_t done = 0, bytes = n * size;
+
+    if (!src && size == 1 && !while_equal) {
+        const uint8_t *found = memchr(dst, (int)val, n);
+
+        return found ? (uint64_t)(found - dst) : n;
+    }
+    while (src && while_equal && done + chunk <= bytes && !memcmp(src + done, dst + done, chunk)) {
+        done += chunk;
+    }
+    return done / size;
+}
+
+/* The first of @n elements that ends a REPE (they differ) or REPNE (they are equal); @n: none. */
+static uint64_t find_end(const uint8_t *src, const uint8_t *dst, uint64_t val, unsigned size,
+                         uint64_t n, bool while_equal)
+{
+    uint64_t k = skip_surely(src, dst, val, size, n, while_equal);
+
+    for (; k < n; k++) {
+        uint64_t a = src ? load_le(src + k * size, size) : val;
+
+        if ((a == load_le(dst + k * size, size)) != while_equal) {
+            return k;
+        }
+    }
+    return n;
+}
+
+/* Upward comparisons in host memory; returns the elements done, and whether that ends a repeat. */
+static uint64_t compare_run(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size, bool scan,
+                            uint64_t count, bool *ret_more)
+{
+    uint64_t src = reg_addr(cpu, i, X86_RSI), dst = reg_addr(cpu, i, X86_RDI), n, k;
+    uint64_t a = gpr_read(cpu, X86_RAX, size), b;
+    const uint8_t *from = NULL, *to;
+
+    n = run_length(cpu, i, X86_ES, dst);
+    if (!scan) {
+        n = MIN(n, run_length(cpu, i, i->seg, src));
+    }
+    n = MIN(n / size, count);
+    if (n < 2 || (cpu->eflags & FLAG_DF)) {
+        return 0;
+    }
+    if (!scan) {
+        from = mem_host_read(cpu, seg_linear(cpu, i->seg, src, size, false), n * size);
+    }
+    to = mem_host_read(cpu, seg_linear(cpu, X86_ES, dst, size, false), n * size);
+    if ((!scan && !from) || !to) {
+        return 0;
+    }
+    k = find_end(from, to, a, size, n, i->prefixes & PREFIX_REPZ);
+    *ret_more = k == n;
+    n = MIN(k + 1, n);
+    if (!scan) {
+        a = load_le(from + (n - 1) * size, size);
+        advance(cpu, i, X86_RSI, (int64_t)(n * size));
+    }
+    b = load_le(to + (n - 1) * size, size);
+    advance(cpu, i, X86_RDI, (int64_t)(n * size));
+    flags_sub(cpu, size, a, b, a - b);
+    return n;
+}
+
 static void compare(struct x86_cpu *cpu, const struct x86_insn *i, bool scan)
 {
-    unsigned size = operand_size(i, 1), done = 0;
+    unsigned size = operand_size(i, 1);
+    uint64_t done = 0;
 
     if (!repeats(i)) {
         compare_one(cpu, i, size, scan);
         return;
     }
     while (reg_addr(cpu, i, X86_RCX)) {
-        bool more = compare_one(cpu, i, size, scan);
+        uint64_t n = 0;
+        bool more = true;
 
-        count_down(cpu, i, 1);
+        if (!(cpu->mode & MODE_SLOW)) { /* a single step is one repetition */
+            n = compare_run(cpu, i, size, scan, reg_addr(cpu, i, X86_RCX), &more);
+        }
+        if (!n) {
+            more = compare_one(cpu, i, size, scan);
+            n = 1;
+        }
+        count_down(cpu, i, n);
+        done += n;
         if (!more) {
             return;
         }
         if (reg_addr(cpu, i, X86_RCX) &&
-            (++done >= BURST || (cpu->mode & MODE_SLOW) || x86_disturbed(cpu))) {
+            (done >= BURST || (cpu->mode & MODE_SLOW) || x86_disturbed(cpu))) {
             again(cpu);
             return;
         }
