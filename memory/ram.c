@@ -281,6 +281,7 @@ void ram_block_free(struct ram_block *b)
     for (unsigned c = 0; c < DIRTY_CLIENTS; c++) {
         g_free(b->dirty[c]);
     }
+    g_free(b->code_lines);
     g_free(b->name);
     g_free(b);
 }
@@ -291,6 +292,9 @@ void ram_block_watch(struct ram_block *b, enum dirty_client client)
         uint8_t *bits = g_malloc(dirty_bytes(b));
 
         memset(bits, 0xff, dirty_bytes(b));
+        if (client == DIRTY_CODE) {
+            b->code_lines = g_new0(uint64_t, b->size >> RAM_PAGE_BITS);
+        }
         __atomic_store_n(&b->dirty[client], bits, __ATOMIC_RELEASE);
     } else {
         ram_block_set_dirty(b, client, 0, b->size);

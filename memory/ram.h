@@ -42,6 +42,9 @@ struct ram_block {
     /* A write reached pages with code; called without locks by the writing thread. */
     void (*code_written)(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
     void *code_opaque;
+    /* By page, a bit for each 64 bytes that hold translated code; NULL until DIRTY_CODE is watched.
+     * Kept by the engine; atomic. */
+    uint64_t *code_lines;
     /* Set by an engine whose guests write without telling (KVM); machine lock. May be NULL. */
     void (*watching_changed)(void *opaque, struct ram_block *block);
     void (*fetch_dirty)(void *opaque, struct ram_block *block);

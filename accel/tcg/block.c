@@ -146,6 +146,15 @@ static void page_stale_locked(struct tcg *t, const uint8_t *host)
     }
 }
 
+void tcg_note_lines_locked(struct tcg *t, struct ram_block *block, uint64_t page)
+{
+    const uint8_t *host = block->host + page;
+    const uint64_t *decoded = g_hash_table_lookup(t->code_lines, host);
+    uint64_t lines = (decoded ? *decoded : 0) | (t->jit ? jit_lines_locked(t->jit, host) : 0);
+
+    __atomic_store_n(&block->code_lines[page >> PAGE_BITS], lines, __ATOMIC_RELAXED);
+}
+
 /* Translated code has died: whoever is in it looks again where to go on. */
 static void attention_others(struct tcg *t)
 {
@@ -184,6 +193,7 @@ void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, ui
         if (killed) {
             attention_others(t);
         }
+        tcg_note_lines_locked(t, block, page);
         if (!lines && !(t->jit && jit_page_used_locked(t->jit, host))) {
             ram_block_set_dirty(block, DIRTY_CODE, page, PAGE_SIZE);
         }
@@ -216,6 +226,9 @@ static void note_code(struct tcg_cpu *tc, const struct phys_page *p, unsigned of
     *lines |= line_bits(offset, offset + len);
     g_mutex_unlock(&t->code_lock);
     tcg_watch_code(tc, p);
+    g_mutex_lock(&t->code_lock);
+    tcg_note_lines_locked(t, p->block, p->offset);
+    g_mutex_unlock(&t->code_lock);
 }
 
 void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p)

@@ -66,7 +66,7 @@ void check_slots_filled(struct x86_cpu *cpu, unsigned set, unsigned slot)
     } else if (d == cpu->tlb_now) {
         g_array_append_val(c->moved, slot);
     } else { /* not one that check_slots_unmap() sees */
-        d->rneg[slot] = d->wneg[slot] = tlb_never(slot);
+        d->rneg[slot] = d->wneg[slot] = d->cneg[slot] = tlb_never(slot);
         d->hpage[slot] = 0;
     }
 }

@@ -154,6 +154,9 @@ struct jit_thunks {
     uint8_t *follow;   /* ECX: exit */
     uint8_t *dispatch; /* cpu->rip is set */
     uint8_t *vec_load;
+    /* Called with T0: linear address, T1: size - 1. Returns with T1: host - linear address, if it
+     * is a page with code but not in those bytes; else 5 bytes later. By TLB set. */
+    uint8_t *code_page[TLB_SETS];
     uint8_t *checked; /* T0: where an indirect jump goes; see check.h */
 };
 
@@ -192,6 +195,8 @@ void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode);
 /* Indirect jumps of @cpu find @b, where it is now. */
 void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b);
 bool jit_has_room(const struct jit *j);
+/* Bits of the 64-byte lines of the page that hold translated code. */
+uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page);
 bool jit_page_used_locked(struct jit *j, const uint8_t *host_page);
 static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 {

@@ -143,6 +143,13 @@ void host_pext(struct host_buf *b, unsigned dst, unsigned src, struct host_rm ma
 /* Jumps with a 32-bit displacement, to be filled in; return where it is. */
 uint8_t *host_jmp(struct host_buf *b);
 uint8_t *host_jcc(struct host_buf *b, unsigned cond);
+static inline void host_call(struct host_buf *b, const uint8_t *to)
+{
+    host_u8(b, 0xe8);
+    b->p += 4;
+    store_le32(b->p - 4, (uint32_t)(to - b->p));
+}
+
 /* Jumps over the next @bytes bytes when RCX is 0; without flags. */
 static inline void host_jrcxz(struct host_buf *b, int8_t bytes)
 {

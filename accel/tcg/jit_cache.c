@@ -53,7 +53,6 @@ static void free_page(gpointer data)
 {
     struct jit_page *p = data;
 
-    ram_block_set_dirty(p->ram, DIRTY_CODE, p->offset, PAGE_SIZE);
     g_array_free(p->names, TRUE);
     g_free(p);
 }
@@ -371,6 +370,13 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
     return killed != j->invalidations;
 }
 
+uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page)
+{
+    const struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
+
+    return p ? p->lines : 0;
+}
+
 bool jit_page_used_locked(struct jit *j, const uint8_t *host_page)
 {
     struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
@@ -380,7 +386,20 @@ bool jit_page_used_locked(struct jit *j, const uint8_t *host_page)
 
 void jit_flush_locked(struct jit *j)
 {
+    GHashTableIter each;
+    gpointer value;
+
     memset(j->hash, 0, sizeof(*j->hash) << j->hash_bits);
+    g_hash_table_iter_init(&each, j->pages);
+    while (g_hash_table_iter_next(&each, NULL, &value)) {
+        struct jit_page *p = value;
+
+        p->lines = 0;
+        tcg_note_lines_locked(j->tcg, p->ram, p->offset);
+        if (!p->ram->code_lines[p->offset >> PAGE_BITS]) { /* no decoded blocks there either */
+            ram_block_set_dirty(p->ram, DIRTY_CODE, p->offset, PAGE_SIZE);
+        }
+    }
     g_hash_table_remove_all(j->pages);
     j->used = j->thunks_end;
     j->block_count = j->exit_count = j->site_count = 0;

@@ -102,11 +102,25 @@ static struct address address_of(struct jit_tr *tr, const struct x86_insn *i)
     return a;
 }
 
+/* Where a failed check of a write goes first. */
+static struct jit_stub *code_page_stub(struct jit_tr *tr, unsigned bytes, struct host_rm la,
+                                       bool add_back)
+{
+    struct jit_stub *slow = jit_site_stub(tr), *s = jit_new_stub(tr);
+
+    s->code_page = true;
+    s->slow = slow;
+    s->la = la;
+    s->bytes = bytes;
+    s->add_back = add_back;
+    return s;
+}
+
 static struct host_rm check_constant(struct jit_tr *tr, const struct address *a, unsigned bytes,
                                      unsigned flags)
 {
     struct host_buf *b = &tr->b;
-    struct jit_stub *s = jit_site_stub(tr);
+    struct jit_stub *s = jit_site_stub(tr), *first = s;
     size_t neg = tlb_at(tr, flags & JIT_WRITE ? offsetof(struct x86_dtlb, wneg)
                                               : offsetof(struct x86_dtlb, rneg));
     size_t slot = tlb_slot(a->la) * sizeof(uint64_t);
@@ -124,8 +138,14 @@ static struct host_rm check_constant(struct jit_tr *tr, const struct address *a,
         host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
     }
     host_jrcxz(b, 5);
-    jit_stub_from(s, host_jmp(b));
+    if ((flags & JIT_WRITE) && bytes <= 8) {
+        first = code_page_stub(tr, bytes, host_mem(JIT_T0, 0), /* add_back= */ false);
+        first->constant = true;
+        first->address = a->la;
+    }
+    jit_stub_from(first, host_jmp(b));
     host_load(b, JIT_T1, host_state(tlb_at(tr, offsetof(struct x86_dtlb, hpage)) + slot), 8);
+    first->back = b->p;
     return host_mem(JIT_T1, (int32_t)offset);
 }
 
@@ -156,15 +176,21 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
     struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
     bool by_guest = a->reg != JIT_T0; /* the address remains in a guest's register */
     unsigned la = a->reg;
-    struct jit_stub *s = jit_site_stub(tr);
+    struct jit_stub *s = jit_site_stub(tr), *first = s;
 
     if (a->disp) {
         la = JIT_T0;
         host_lea(b, la, host_mem(a->reg, a->disp), 8);
     }
+    if ((flags & JIT_WRITE) && bytes <= 8) {
+        bool offset = tr->recipe.kind && !by_guest;
+
+        first = code_page_stub(tr, bytes,
+                               by_guest ? host_mem(a->reg, a->disp) : host_mem(JIT_T0, 0), offset);
+    }
     tr->block->wants_recipe |= tr->incoming;
     if (!tr->recipe.kind) {
-        check_keeping_flags(tr, la, bytes, flags, neg, s);
+        check_keeping_flags(tr, la, bytes, flags, neg, first);
         host_load(b, JIT_T1,
                   host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))), 8);
     } else {
@@ -185,7 +211,7 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
             jit_stub_from(s, host_jcc(b, 5));
         } else {
             host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T0), (int32_t)(PAGE_SIZE - bytes), 8);
-            jit_stub_from(s, host_jcc(b, 7));
+            jit_stub_from(first, host_jcc(b, 7));
         }
         host_load(b, JIT_T1,
                   host_state_index(JIT_T1, tlb_at(tr, by_guest ? offsetof(struct x86_dtlb, addend)
@@ -193,6 +219,7 @@ static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned
                   8);
         tr->valid = false;
     }
+    first->back = b->p;
     return host_mem_sib(a->reg, JIT_T1, 0, a->disp);
 }
 

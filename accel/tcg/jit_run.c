@@ -115,6 +115,10 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
             }
             if (!b && jit_has_room(t->jit)) {
                 b = jit_make_locked(t->jit, cpu, p, la, mode, recipe);
+                tcg_note_lines_locked(t, p[0].block, p[0].offset);
+                if (p[1].host) {
+                    tcg_note_lines_locked(t, p[1].block, p[1].offset);
+                }
             }
             done = true;
         }

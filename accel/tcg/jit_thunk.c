@@ -63,13 +63,6 @@ static void emit_vec_save(struct host_buf *b)
     host_u8(b, 0xc3);
 }
 
-static void call(struct host_buf *b, const uint8_t *to)
-{
-    host_u8(b, 0xe8);
-    b->p += 4;
-    host_link(b->p - 4, to);
-}
-
 static void store_guest(struct host_buf *b)
 {
     for (unsigned r = 0; r < 16; r++) {
@@ -108,7 +101,7 @@ static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
 
     host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_want)), 0, 4);
     skip = host_jcc(b, 4);
-    call(b, vec_load);
+    host_call(b, vec_load);
     set_word(b, own(offsetof(struct jit_cpu, vec_want)), 0);
     host_link(skip, b->p);
     host_load(b, HOST_RAX, own(offsetof(struct jit_cpu, flags)), 4);
@@ -137,7 +130,7 @@ static uint8_t *emit_to_c(struct host_buf *b, const void *fn, const uint8_t *vec
     host_op(b, 0, 0x8b, HOST_RSI, &(struct host_rm){.reg = HOST_RCX});
     host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_off)), 0, 4);
     skip = host_jcc(b, 5);
-    call(b, vec_save);
+    host_call(b, vec_save);
     host_link(skip, b->p);
     host_mov_imm(b, HOST_RAX, (uintptr_t)fn);
     host_op(b, 0, 0xff, 2, &rax);
@@ -145,6 +138,80 @@ static uint8_t *emit_to_c(struct host_buf *b, const void *fn, const uint8_t *vec
     host_link(host_jcc(b, 4), leave);
     host_mov(b, HOST_R11, HOST_RAX);
     host_link(host_jmp(b), load_and_go);
+    return start;
+}
+
+static void push(struct host_buf *b, unsigned reg)
+{
+    host_u8(b, 0x50 | reg);
+}
+
+static void pop(struct host_buf *b, unsigned reg)
+{
+    host_u8(b, 0x58 | reg);
+}
+
+static void shift_right(struct host_buf *b, unsigned reg, unsigned by)
+{
+    struct host_rm rm = host_reg_rm(reg);
+
+    host_op(b, HOP_W, 0xc1, 5, &rm);
+    host_u8(b, by);
+}
+
+/* Leaves code_page's thunk: restores flags, RDX, RAX. */
+static void code_page_end(struct host_buf *b)
+{
+    pop(b, HOST_RAX);
+    host_u8(b, 0x04); /* add al, 0x7f */
+    host_u8(b, 0x7f);
+    host_u8(b, 0x9e); /* sahf */
+    pop(b, HOST_RDX);
+    pop(b, HOST_RAX);
+    host_u8(b, 0xc3);
+}
+
+/* See struct jit_thunks. Both lines that the bytes touch must be free of code. */
+static uint8_t *emit_code_page(struct host_buf *b, unsigned set)
+{
+    size_t tlb = X86_TLB_OFFSET + offsetof(struct x86_tlb, d[0]) + set * sizeof(struct x86_dtlb);
+    struct host_rm rdx = host_reg_rm(HOST_RDX);
+    uint8_t *start = b->p, *fail[2], *code[2];
+
+    push(b, HOST_RAX);
+    push(b, HOST_RDX);
+    host_u8(b, 0x9f); /* lahf */
+    host_u8(b, 0x0f); /* seto al */
+    host_u8(b, 0x90);
+    host_u8(b, 0xc0);
+    push(b, HOST_RAX);
+    host_pext(b, HOST_RDX, JIT_T0, own(offsetof(struct jit_cpu, slot_mask)));
+    host_load(b, HOST_RAX, host_state_index(HOST_RDX, tlb + offsetof(struct x86_dtlb, cneg)), 8);
+    host_alu(b, HALU_ADD, HOST_RAX, host_reg_rm(JIT_T0), 8);
+    host_alu_imm(b, HALU_CMP, host_reg_rm(HOST_RAX), PAGE_SIZE - 1, 8);
+    fail[0] = host_jcc(b, 7);
+    host_alu(b, HALU_ADD, JIT_T1, host_reg_rm(HOST_RAX), 8);
+    host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T1), PAGE_SIZE - 1, 8);
+    fail[1] = host_jcc(b, 7);
+    shift_right(b, HOST_RAX, 6);
+    shift_right(b, JIT_T1, 6);
+    push(b, HOST_RDX);
+    host_load(b, HOST_RDX, host_state_index(HOST_RDX, tlb + offsetof(struct x86_dtlb, clines)), 8);
+    host_load(b, HOST_RDX, host_mem(HOST_RDX, 0), 8);
+    host_op(b, HOP_W | HOP_0F, 0xa3, HOST_RAX, &rdx); /* bt */
+    code[0] = host_jcc(b, 2);
+    host_op(b, HOP_W | HOP_0F, 0xa3, JIT_T1, &rdx);
+    code[1] = host_jcc(b, 2);
+    pop(b, HOST_RDX);
+    host_load(b, JIT_T1, host_state_index(HOST_RDX, tlb + offsetof(struct x86_dtlb, addend)), 8);
+    code_page_end(b);
+    host_link(code[0], b->p);
+    host_link(code[1], b->p);
+    pop(b, HOST_RDX);
+    host_link(fail[0], b->p);
+    host_link(fail[1], b->p);
+    host_alu_imm(b, HALU_ADD, host_mem(HOST_RSP, 24), 5, 8); /* the return address */
+    code_page_end(b);
     return start;
 }
 
@@ -204,5 +271,9 @@ void jit_emit_thunks(struct jit *j)
                                    .dispatch = dispatch,
                                    .vec_load = vec_load,
                                    .checked = checked};
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        j->thunk.code_page[set] = emit_code_page(&b, set);
+        align(&b);
+    }
     j->used = j->thunks_end = (size_t)(b.p - j->w);
 }

@@ -197,7 +197,7 @@ static struct jit_recipe recipe_of(const struct x86_insn *i)
 
 /* Sites, exits and their stubs. */
 
-static struct jit_stub *new_stub(struct jit_tr *tr)
+struct jit_stub *jit_new_stub(struct jit_tr *tr)
 {
     struct jit_stub *s = &tr->stubs[tr->stub_count++];
 
@@ -231,7 +231,7 @@ struct jit_stub *jit_site_stub(struct jit_tr *tr)
 {
     if (!tr->site_stub) {
         site_of_current(tr);
-        tr->site_stub = new_stub(tr);
+        tr->site_stub = jit_new_stub(tr);
         tr->site_stub->id = (uint32_t)(tr->site - tr->jit->sites);
         tr->site_stub->redo_flags = !tr->valid;
         tr->site_stub->recipe = tr->recipe;
@@ -276,7 +276,7 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
     jit_need_flags(tr);
     e = new_exit(tr, target);
     e->recipe = tr->recipe;
-    s = new_stub(tr);
+    s = jit_new_stub(tr);
     s->id = (uint32_t)(e - tr->jit->exits);
     s->is_exit = true;
     if (cond >= 0 && !back) {
@@ -333,7 +333,7 @@ struct jit_stub *jit_unshared_stub(struct jit_tr *tr)
 {
     uint64_t target = tr->next - tr->insn[tr->cur].len;
     struct jit_exit *e = new_exit(tr, tr->flat32 ? (uint32_t)target : target);
-    struct jit_stub *s = new_stub(tr);
+    struct jit_stub *s = jit_new_stub(tr);
 
     e->unshared = true;
     s->id = (uint32_t)(e - tr->jit->exits);
@@ -341,11 +341,52 @@ struct jit_stub *jit_unshared_stub(struct jit_tr *tr)
     return s;
 }
 
+/* A write that failed its check: on a page with code, but not to code, it goes on. */
+static void emit_code_page_stub(struct jit_tr *tr, struct jit_stub *s)
+{
+    struct host_buf *b = &tr->b;
+    unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
+    uint8_t *ok;
+
+    for (unsigned k = 0; k < ARRAY_SIZE(s->from) && s->from[k]; k++) {
+        host_link(s->from[k], b->p);
+    }
+    if (s->add_back) {
+        host_alu(b, HALU_SUB, JIT_T0,
+                 host_state_index(JIT_T1, X86_TLB_OFFSET + offsetof(struct x86_tlb, d[0]) +
+                                              set * sizeof(struct x86_dtlb) +
+                                              offsetof(struct x86_dtlb, wneg)),
+                 8);
+    } else if (s->constant) {
+        host_mov_imm(b, JIT_T0, s->address);
+    } else {
+        host_lea(b, JIT_T0, s->la, 8);
+    }
+    host_mov_imm(b, JIT_T1, s->bytes - 1);
+    host_call(b, tr->jit->thunk.code_page[set]);
+    ok = host_jmp(b);
+    jit_stub_from(s->slow, host_jmp(b));
+    host_link(ok, b->p);
+    if (s->constant) {
+        host_lea(b, JIT_T1, host_mem_sib(JIT_T0, JIT_T1, 0, -(int32_t)(s->address & ~PAGE_MASK)),
+                 8);
+    }
+    host_link(host_jmp(b), s->back);
+}
+
 static void emit_stubs(struct jit_tr *tr)
 {
     for (unsigned n = 0; n < tr->stub_count; n++) {
+        if (tr->stubs[n].code_page) {
+            emit_code_page_stub(tr, &tr->stubs[n]);
+        }
+    }
+    for (unsigned n = 0; n < tr->stub_count; n++) {
         struct jit_stub *s = &tr->stubs[n];
 
+        if (s->code_page) {
+            continue;
+        }
         for (unsigned k = 0; k < ARRAY_SIZE(s->from) && s->from[k]; k++) {
             host_link(s->from[k], tr->b.p);
         }
@@ -509,9 +550,7 @@ static void emit_entry(struct jit_tr *tr)
     if (blk->vec) {
         host_load(b, JIT_T1, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, vec_off)), 4);
         host_jrcxz(b, 5);
-        host_u8(b, 0xe8);
-        b->p += 4;
-        host_link(b->p - 4, tr->jit->thunk.vec_load);
+        host_call(b, tr->jit->thunk.vec_load);
     }
     if (blk->fpu) {
         jit_emit_fpu_check(tr);

@@ -18,9 +18,17 @@ struct jit_stub {
     uint8_t *from[6]; /* jumps to it; NULL: fewer */
     uint32_t id;      /* site or exit */
     bool is_exit;
-    bool unshared;   /* leaves for the rest of the block without groups */
-    bool redo_flags; /* by the recipe */
-    bool load_flags; /* from jit_cpu.saved, where jit_save_flags() has put them */
+    bool unshared;  /* leaves for the rest of the block without groups */
+    bool code_page; /* a write that may be to a page with code: asks the thunk, then goes on */
+    bool add_back;  /* ... T0 is an offset in the page that T1 is the slot of */
+    bool constant;  /* ... it is `address`, and T1 is to be the host page */
+    uint64_t address;
+    struct host_rm la; /* ... the linear address; T0 itself: it is there already */
+    unsigned bytes;
+    uint8_t *back;         /* ... where: behind the check */
+    struct jit_stub *slow; /* ... or there */
+    bool redo_flags;       /* by the recipe */
+    bool load_flags;       /* from jit_cpu.saved, where jit_save_flags() has put them */
     struct jit_recipe recipe;
 };
 
@@ -38,7 +46,7 @@ struct jit_member {
     int32_t step; /* how far the register has moved since the first member */
 };
 
-#define JIT_STUBS (2 * JIT_BLOCK_INSNS + 16)
+#define JIT_STUBS (4 * JIT_BLOCK_INSNS + 16)
 
 struct jit_tr {
     struct host_buf b;
@@ -117,6 +125,7 @@ void jit_mem_run(struct jit_tr *tr, unsigned r, unsigned shift, bool write);
 unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm);
 
 /* jit_translate.c */
+struct jit_stub *jit_new_stub(struct jit_tr *tr);
 /* The current instruction's site; its stub is where failed checks jump to. */
 struct jit_stub *jit_site_stub(struct jit_tr *tr);
 /* @at, the displacement of a jump, goes to @s. */

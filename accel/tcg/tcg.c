@@ -83,9 +83,14 @@ static void tcg_attach(struct tcg *t, struct tcg_cpu *tc)
 {
     g_mutex_lock(&t->code_lock);
     g_ptr_array_add(t->cpus, tc);
+    tc->cpu->alone = t->cpus->len == 1;
     for (guint n = 0; t->cpus->len > 1 && n < t->cpus->len; n++) {
         struct tcg_cpu *each = g_ptr_array_index(t->cpus, n);
 
+        if (each->cpu->alone) {
+            each->cpu->alone = false;
+            x86_cpu_request(each->cpu, X86_REQ_TLB);
+        }
         each->cpu->pause = yield_host;
         each->cpu->exclusive = tcg_exclusive;
     }

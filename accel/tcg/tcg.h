@@ -151,6 +151,8 @@ const uint8_t *tcg_code_host(struct x86_cpu *cpu, uint64_t la);
 bool tcg_code_page(struct x86_cpu *cpu, uint64_t la, struct phys_page *ret);
 /* From now on writes to the page call tcg_code_written(). Not with code_lock held. */
 void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p);
+/* Brings the page's word of ram_block.code_lines up to date. With code_lock held. */
+void tcg_note_lines_locked(struct tcg *t, struct ram_block *block, uint64_t page);
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len);
 
 /* tcg.c: what a loop consists of. */

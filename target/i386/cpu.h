@@ -178,6 +178,7 @@ struct x86_cpu {
     struct x86_tlb *tlb; /* behind this struct, see struct x86_cpu_room */
     void *room;          /* the allocation that holds both */
     void *engine;        /* the engine's per-CPU data */
+    bool alone;          /* the machine's only CPU, and its engine keeps ram_block.code_lines */
     const struct x86_watch *watch; /* tlb.h; NULL: nobody wants to know */
     uint64_t executed;             /* instructions, for statistics */
 

@@ -78,7 +78,7 @@ static void slot_clear(struct x86_tlb *tlb, enum tlb_part part, unsigned set, un
     if (part == TLB_DATA) {
         struct x86_dtlb *d = &tlb->d[set];
 
-        d->rneg[slot] = d->wneg[slot] = tlb_never(slot);
+        d->rneg[slot] = d->wneg[slot] = d->cneg[slot] = tlb_never(slot);
         d->hpage[slot] = 0;
     } else {
         tlb->i[set].xneg[slot] = tlb_never(slot);
@@ -486,6 +486,9 @@ static void fill_data(struct x86_cpu *cpu, uint64_t page, enum tlb_set set,
         if (!others && ram_page_all_dirty(p->block, p->offset)) {
             d->wneg[slot] = -page;
             note_writer(tlb, set, slot);
+        } else if (!others && cpu->alone) {
+            d->cneg[slot] = -page;
+            d->clines[slot] = &p->block->code_lines[p->offset >> PAGE_BITS];
         }
     }
 }

@@ -36,8 +36,12 @@ enum tlb_set {
 
 /* One per set: where data is. */
 struct x86_dtlb {
-    uint64_t rneg[TLB_SLOTS];   /* minus the linear page, when reads may go to host memory */
-    uint64_t wneg[TLB_SLOTS];   /* the same for writes */
+    uint64_t rneg[TLB_SLOTS]; /* minus the linear page, when reads may go to host memory */
+    uint64_t wneg[TLB_SLOTS]; /* the same for writes */
+    /* The same for writes to a page with translated code: allowed where that is not, which the word
+     * at clines (ram_block.code_lines) tells. Only of a machine with one CPU. */
+    uint64_t cneg[TLB_SLOTS];
+    uint64_t *clines[TLB_SLOTS];
     uint64_t addend[TLB_SLOTS]; /* host address - linear address */
     uint64_t hpage[TLB_SLOTS];  /* host address of the page; 0: slot not filled */
 };
