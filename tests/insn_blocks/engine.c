@@ -9,39 +9,63 @@
 
 #include <string.h>
 
+#include "target/i386/system.h"
 #include "target/i386/tlb.h"
 
 enum {
-    PHYS_CODE = WORLD_BYTES,
-    PHYS_DATA = 0x110000,
+    PHYS_CODE = WORLD_BYTES, /* a frame after the other */
+    PHYS_DATA = 0x140000,
     RAM_BYTES = 0x200000,
 };
 
+#define FS_BASE 0x18000ull /* of the guest; the host's programs have their own */
+
+static struct engine_space *space_of(struct engine *e)
+{
+    return &e->spaces[e->space];
+}
+
+static uint64_t code_gpa(const struct engine *e)
+{
+    return PHYS_CODE + PROGRAM_CODE_BYTES * e->spaces[e->space].frame;
+}
+
+static uint64_t data_gpa(const struct engine *e)
+{
+    return PHYS_DATA + PROGRAM_DATA_BYTES * e->spaces[e->space].frame;
+}
+
 uint8_t *engine_code(const struct engine *e)
 {
-    return e->ram->host + PHYS_CODE;
+    return e->ram->host + code_gpa(e);
 }
 
 uint8_t *engine_data(const struct engine *e)
 {
-    return e->ram->host + PHYS_DATA;
+    return e->ram->host + data_gpa(e);
 }
 
-struct engine *engine_new(const struct engine_ops *ops, const char *options, uint64_t fs_base,
-                          GError **error)
+static void init_spaces(struct engine *e)
+{
+    world_init(&e->spaces[0].world, e->ram->host);
+    world_init_second(&e->spaces[1].world, &e->spaces[0].world);
+    for (unsigned n = 0; n < PROGRAM_SPACES; n++) {
+        e->spaces[n].frame = PROGRAM_FRAMES; /* none yet */
+        memset(e->spaces[n].rights, 0xff, PROGRAM_PAGES);
+    }
+}
+
+struct engine *engine_new(const struct engine_ops *ops, const char *options, GError **error)
 {
     struct engine *e = g_malloc0(ops->size);
 
     e->ops = ops;
-    e->fs_base = fs_base;
     e->ram = ram_block_new("guest", RAM_BYTES, 0, error);
     if (!e->ram) {
         g_free(e);
         return NULL;
     }
-    world_init(&e->world, e->ram->host);
-    world_map(&e->world, PROGRAM_CODE_AT, PHYS_CODE, PROGRAM_CODE_BYTES, WORLD_READ);
-    memset(e->rights, 0xff, sizeof(e->rights));
+    init_spaces(e);
     if (!ops->init(e, options, error)) {
         ram_block_free(e->ram);
         g_free(e);
@@ -49,6 +73,11 @@ struct engine *engine_new(const struct engine_ops *ops, const char *options, uin
     }
     world_set_features(e->cpu);
     x86_cpu_reset(e->cpu);
+    world_attach(e->cpu, 64, FS_BASE);
+    if (x86_has(e->cpu, X86_F_PCID)) {
+        e->cpu->cr4 |= CR4_PCIDE;
+        x86_cpu_state_loaded(e->cpu);
+    }
     return e;
 }
 
@@ -63,6 +92,72 @@ void engine_free(struct engine *e)
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
+void engine_map_bell(struct engine *e, uint64_t gpa)
+{
+    for (unsigned n = 0; n < PROGRAM_SPACES; n++) {
+        world_map(&e->spaces[n].world, PROGRAM_BELL_AT, gpa, PAGE_SIZE,
+                  WORLD_READ | WORLD_WRITE | WORLD_NO_EXEC);
+    }
+}
+
+/* By MOV CR3; with PCIDs what is cached of the other space stays. */
+static void enter_space(struct engine *e, unsigned space)
+{
+    uint64_t cr3 = e->spaces[space].world.pml4;
+
+    if (e->cpu->cr4 & CR4_PCIDE) {
+        cr3 |= 1ull << 63 | (space + 1);
+    }
+    e->space = space;
+    x86_write_cr3(e->cpu, cr3);
+}
+
+static void map_data(struct engine *e, unsigned page)
+{
+    uint64_t la = PROGRAM_DATA_AT + page * PAGE_SIZE;
+
+    world_map(&space_of(e)->world, la, data_gpa(e) + page * PAGE_SIZE, PAGE_SIZE,
+              space_of(e)->rights[page] | WORLD_NO_EXEC);
+    x86_tlb_flush_page(e->cpu, la);
+}
+
+static void map_code(struct engine *e)
+{
+    world_map(&space_of(e)->world, PROGRAM_CODE_AT, code_gpa(e), PROGRAM_CODE_BYTES,
+              WORLD_READ | (space_of(e)->code_writable ? WORLD_WRITE : 0));
+    for (unsigned at = 0; at < PROGRAM_CODE_BYTES; at += PAGE_SIZE) {
+        x86_tlb_flush_page(e->cpu, PROGRAM_CODE_AT + at);
+    }
+}
+
+unsigned engine_rights(const struct engine *e, unsigned page)
+{
+    return e->spaces[e->space].rights[page];
+}
+
+void engine_set_rights(struct engine *e, unsigned page, unsigned rights)
+{
+    if (space_of(e)->rights[page] != rights) {
+        space_of(e)->rights[page] = rights;
+        map_data(e, page);
+    }
+}
+
+static void enter_frame(struct engine *e, unsigned frame, bool code_writable)
+{
+    struct engine_space *s = space_of(e);
+    bool other = s->frame != frame;
+
+    s->frame = frame;
+    if (other || s->code_writable != code_writable) {
+        s->code_writable = code_writable;
+        map_code(e);
+    }
+    for (unsigned n = 0; other && n < PROGRAM_PAGES; n++) {
+        map_data(e, n);
+    }
+}
+
 static void load_code(struct engine *e, const uint8_t *code)
 {
     for (unsigned at = 0; at < PROGRAM_CODE_BYTES; at += 64) {
@@ -70,30 +165,7 @@ static void load_code(struct engine *e, const uint8_t *code)
 
         if (memcmp(p, code + at, 64)) {
             memcpy(p, code + at, 64);
-            ram_block_written(e->ram, PHYS_CODE + at, 64);
-        }
-    }
-}
-
-void engine_set_rights(struct engine *e, unsigned page, unsigned rights)
-{
-    uint64_t la = PROGRAM_DATA_AT + page * PAGE_SIZE;
-
-    if (e->rights[page] != rights) {
-        e->rights[page] = rights;
-        world_map(&e->world, la, PHYS_DATA + page * PAGE_SIZE, PAGE_SIZE, rights | WORLD_NO_EXEC);
-        x86_tlb_flush_page(e->cpu, la);
-    }
-}
-
-static void set_code_rights(struct engine *e, bool writable)
-{
-    if (e->code_writable != writable) {
-        e->code_writable = writable;
-        world_map(&e->world, PROGRAM_CODE_AT, PHYS_CODE, PROGRAM_CODE_BYTES,
-                  WORLD_READ | (writable ? WORLD_WRITE : 0));
-        for (unsigned at = 0; at < PROGRAM_CODE_BYTES; at += PAGE_SIZE) {
-            x86_tlb_flush_page(e->cpu, PROGRAM_CODE_AT + at);
+            ram_block_written(e->ram, code_gpa(e) + at, 64);
         }
     }
 }
@@ -104,12 +176,7 @@ void engine_set_state(struct engine *e, const struct machine_state *s, unsigned 
 {
     struct x86_cpu *cpu = e->cpu;
 
-    if (e->bits != bits) {
-        e->bits = bits;
-        world_attach(cpu, bits, e->fs_base);
-    } else {
-        world_user_segments(cpu, bits, e->fs_base);
-    }
+    world_user_segments(cpu, bits, FS_BASE);
     world_load_state(cpu, s);
     cpu->rip = s->rip;
     cpu->cr2 = 0;
@@ -125,7 +192,7 @@ void engine_state(const struct engine *e, struct machine_state *ret)
     ret->error = 0;
     ret->cr2 = 0;
     if (engine_in_handler(e)) {
-        world_take_exception(&e->world, e->cpu, ret);
+        world_take_exception(&e->spaces[0].world, e->cpu, ret);
     }
 }
 
@@ -135,7 +202,10 @@ void engine_load(struct engine *e, const struct program *p)
 {
     engine_set_state(e, &p->state, p->bits);
     e->cpu->fpu.cs = e->cpu->fpu.ds = 0;
-    set_code_rights(e, p->writes_code);
+    if (e->space != p->space) {
+        enter_space(e, p->space);
+    }
+    enter_frame(e, p->frame, p->writes_code);
     load_code(e, p->code);
     memcpy(engine_data(e), p->data, PROGRAM_DATA_BYTES);
     for (unsigned n = 0; n < PROGRAM_PAGES; n++) {

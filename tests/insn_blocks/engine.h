@@ -31,22 +31,26 @@ struct engine_ops {
     void (*fini)(struct engine *e);
 };
 
+/* An address space, and how it maps a program's pages. */
+struct engine_space {
+    struct world world;
+    unsigned frame;
+    bool code_writable;
+    uint8_t rights[PROGRAM_PAGES];
+};
+
 struct engine {
     const struct engine_ops *ops;
     struct x86_cpu *cpu;
     struct ram_block *ram;
-    struct world world;
-    uint64_t fs_base;
-    unsigned bits; /* of the code that the CPU is set up for */
-    bool code_writable;
-    uint8_t rights[PROGRAM_PAGES];
+    struct engine_space spaces[PROGRAM_SPACES];
+    unsigned space; /* that the CPU is in */
 };
 
 extern const struct engine_ops engine_step; /* the interpreter, one instruction at a time */
 extern const struct engine_ops engine_tcg;  /* accel/tcg as it runs guests */
 
-struct engine *engine_new(const struct engine_ops *ops, const char *options, uint64_t fs_base,
-                          GError **error);
+struct engine *engine_new(const struct engine_ops *ops, const char *options, GError **error);
 /* NULL is fine. */
 void engine_free(struct engine *e);
 
@@ -57,8 +61,13 @@ uint8_t *engine_data(const struct engine *e);
 /* Code, data, page rights and registers as the program begins. */
 void engine_load(struct engine *e, const struct program *p);
 
+/* For init(): where PROGRAM_BELL_AT is in guest-physical memory. */
+void engine_map_bell(struct engine *e, uint64_t gpa);
+
 /* One page's rights, with INVLPG. */
 void engine_set_rights(struct engine *e, unsigned page, unsigned rights);
+
+unsigned engine_rights(const struct engine *e, unsigned page);
 
 /* Registers, for user code at s->rip. */
 void engine_set_state(struct engine *e, const struct machine_state *s, unsigned bits);

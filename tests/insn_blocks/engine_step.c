@@ -24,8 +24,7 @@ static bool step_init(struct engine *e, const char *options, GError **error)
     region_add(&s->root, 0, &s->ram_region, 0);
     address_space_init(&s->mem, &s->root, "mem", &s->lock);
     address_space_init(&s->io, &s->io_root, "io", &s->lock);
-    world_map(&e->world, PROGRAM_BELL_AT, /* gpa= */ 0, 0x1000,
-              WORLD_READ | WORLD_WRITE | WORLD_NO_EXEC);
+    engine_map_bell(e, /* gpa= */ 0);
     e->cpu = x86_cpu_new(0, 0);
     e->cpu->mem = &s->mem;
     e->cpu->io = &s->io;
@@ -49,7 +48,7 @@ static bool step_resume(struct engine *e)
     struct machine_state s;
 
     engine_state(e, &s);
-    engine_set_state(e, &s, e->bits);
+    engine_set_state(e, &s, s.sel[X86_CS] == 0x33 ? 64 : 32);
     return step_run(e);
 }
 

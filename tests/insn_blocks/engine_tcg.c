@@ -219,8 +219,7 @@ static bool tcg_init(struct engine *e, const char *options, GError **error)
     region_add(&t->machine->memory_root, 0, &t->ram_region, 0);
     region_init_io(&t->bell_region, &bell_ops, t, "bell", 0x1000);
     region_add(&t->machine->memory_root, PHYS_BELL, &t->bell_region, 0);
-    world_map(&e->world, PROGRAM_BELL_AT, PHYS_BELL, 0x1000,
-              WORLD_READ | WORLD_WRITE | WORLD_NO_EXEC);
+    engine_map_bell(e, PHYS_BELL);
     ok = make_accel(t->machine, options, error);
     if (ok) {
         x86_vcpu_init(&t->xv, t->machine, 0, 0);

@@ -28,6 +28,8 @@ enum {
     PROGRAM_TEMPLATES = 0x2e00, /* of code that is written; nothing else is aimed at from here on */
     PROGRAM_ROW_PAGE = 2,       /* see struct compose_wish */
     PROGRAM_STACK_PAGE = 3,
+    PROGRAM_SPACES = 2,
+    PROGRAM_FRAMES = 3,
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };
@@ -44,6 +46,8 @@ struct program {
     unsigned count;
     struct item items[PROGRAM_ITEMS];
     unsigned repeat;  /* runs on the engine */
+    uint8_t space;    /* address space of the guest, 0 or 1 */
+    uint8_t frame;    /* set of physical pages, below PROGRAM_FRAMES */
     bool writes_code; /* the code pages are writable */
     bool warm;        /* the engine runs it with the usual rights before */
     bool interrupts;  /* external ones come while the engine runs it */

@@ -13,7 +13,6 @@
 #include "tests/insn_blocks/compose.h"
 #include "tests/insn_blocks/guard.h"
 #include "tests/insn_blocks/judge.h"
-#include "tests/insn_lib/native.h"
 
 enum {
     STATES = 3,         /* that each program starts from */
@@ -89,6 +88,8 @@ static void make_program(struct session *s, uint64_t number)
     compose(s->composer, rng_next(rng), &wish, &s->p);
     s->p.repeat = pick_repeat(s);
     s->p.interrupts = wish.rings;
+    s->p.space = rng_below(rng, PROGRAM_SPACES);
+    s->p.frame = rng_below(rng, PROGRAM_FRAMES);
 }
 
 /* The rights that a fault program has in turn; after each it is run with the usual ones again. */
@@ -200,18 +201,17 @@ static void run_all(struct session *s)
 /* The executors that are judged. */
 static bool begin_judge(struct session *s, GError **error)
 {
-    uint64_t fs_base = native_fs_base();
     struct judge *j = &s->judge;
 
     j->host = s->options->no_host ? NULL : host_new();
-    j->trace.e = engine_new(&engine_step, NULL, fs_base, error);
+    j->trace.e = engine_new(&engine_step, NULL, error);
     if (!j->trace.e) {
         return false;
     }
     if (s->options->no_engine) {
         return true;
     }
-    j->engine = engine_new(&engine_tcg, s->options->engine, fs_base, error);
+    j->engine = engine_new(&engine_tcg, s->options->engine, error);
     return j->engine;
 }
 
@@ -297,7 +297,7 @@ uint64_t session_run(const struct session_options *o)
 
     s->options = o;
     s->progress = guard_progress_new();
-    s->composing = engine_new(&engine_step, NULL, native_fs_base(), &error);
+    s->composing = engine_new(&engine_step, NULL, &error);
     g_assert_no_error(error);
     s->composer = composer_new(s->composing);
     s->rows = g_array_new(FALSE, FALSE, sizeof(int));

@@ -18,7 +18,7 @@ static bool decode_next(const struct trace *t, struct x86_insn *ret)
     const struct x86_cpu *cpu = t->e->cpu;
     uint64_t at = cpu->rip - PROGRAM_CODE_AT;
 
-    return x86_decode(cpu->decoder, guest_mode(t->e->bits), engine_code(t->e) + at,
+    return x86_decode(cpu->decoder, t->e->cpu->mode, engine_code(t->e) + at,
                       PROGRAM_CODE_BYTES - at, ret) == DECODE_OK;
 }
 
@@ -102,7 +102,7 @@ bool trace_map_page(const struct program *p, struct engine *e, const struct mach
     }
     program_usual_rights(usual);
     page = (s->cr2 - PROGRAM_DATA_AT) / 0x1000;
-    if (e->rights[page] == usual[page]) {
+    if (engine_rights(e, page) == usual[page]) {
         return false;
     }
     engine_set_rights(e, page, usual[page]);

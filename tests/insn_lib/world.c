@@ -13,6 +13,7 @@
 enum {
     PHYS_PML4 = 0x1000,
     PHYS_TABLES = 0x2000, /* page directories and tables as they are needed */
+    PHYS_SECOND = 0x80000,
     PHYS_SYSTEM = 0xf0000,
     PHYS_STACK = 0xf4000,
     PHYS_HANDLERS = 0xf5000,
@@ -58,7 +59,7 @@ void world_map(struct world *w, uint64_t la, uint64_t gpa, uint64_t bytes, unsig
 
     for (uint64_t off = 0; off < bytes; off += 0x1000) {
         uint64_t at = la + off;
-        uint64_t pdpt = next_level(w, PHYS_PML4, at >> 39 & 511);
+        uint64_t pdpt = next_level(w, w->pml4, at >> 39 & 511);
         uint64_t pd = next_level(w, pdpt, at >> 30 & 511);
         uint64_t pt = next_level(w, pd, at >> 21 & 511);
 
@@ -111,7 +112,7 @@ void world_init(struct world *w, uint8_t *ram)
     static const uint8_t handler[16] = {0xf4, 0x48, 0xcf}; /* hlt; iretq */
     static const uint8_t with_error[16] = {0xf4, 0x48, 0x83, 0xc4, 0x08, 0x48, 0xcf};
 
-    *w = (struct world){.ram = ram, .next_table = PHYS_TABLES};
+    *w = (struct world){.ram = ram, .pml4 = PHYS_PML4, .next_table = PHYS_TABLES};
     world_map(w, SYSTEM_AT, PHYS_SYSTEM, 0x4000, WORLD_SYSTEM_READ | WORLD_WRITE);
     world_map(w, STACK_AT, PHYS_STACK, 0x1000, WORLD_SYSTEM_READ | WORLD_WRITE);
     world_map(w, GUEST_HANDLER_AT, PHYS_HANDLERS, 0x1000, WORLD_SYSTEM_READ);
@@ -119,6 +120,12 @@ void world_init(struct world *w, uint8_t *ram)
         memcpy(ram + PHYS_HANDLERS + 16 * v, has_error_code(v) ? with_error : handler, 16);
     }
     make_tables(w);
+}
+
+void world_init_second(struct world *w, const struct world *first)
+{
+    *w = (struct world){.ram = first->ram, .pml4 = PHYS_SECOND, .next_table = PHYS_SECOND + 0x1000};
+    memcpy(w->ram + w->pml4 + 0x800, w->ram + first->pml4 + 0x800, 0x800);
 }
 
 /* ---- the CPU ----------------------------------------------------------------------------- */

@@ -28,11 +28,15 @@ enum world_rights {
 
 struct world {
     uint8_t *ram;
+    uint64_t pml4; /* for CR3 */
     uint64_t next_table;
 };
 
 /* Fills the first WORLD_BYTES of @ram. */
 void world_init(struct world *w, uint8_t *ram);
+
+/* A second address space in the same memory: the system's part is that of the first. */
+void world_init_second(struct world *w, const struct world *first);
 
 /* Maps bytes at linear address @la, or changes the rights: the TLB is the caller's matter. */
 void world_map(struct world *w, uint64_t la, uint64_t gpa, uint64_t bytes, unsigned rights);
