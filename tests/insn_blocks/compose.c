@@ -72,6 +72,11 @@ static enum row_class class_of_op(const struct x86_row *row)
     case OP_STD:
     case OP_CLD:
         return CLASS_FLAGS;
+    case OP_RDFSBASE:
+    case OP_RDGSBASE:
+    case OP_WRFSBASE:
+    case OP_WRGSBASE:
+        return CLASS_BASES;
     case OP_UD:
     case OP_IN:
     case OP_OUT:
@@ -85,10 +90,43 @@ static enum row_class class_of_op(const struct x86_row *row)
     }
 }
 
+static bool is_control(unsigned op)
+{
+    switch (op) {
+    case OP_LDMXCSR:
+    case OP_STMXCSR:
+    case OP_FLDCW:
+    case OP_FNSTCW:
+    case OP_FNSTSW:
+    case OP_FNCLEX:
+    case OP_FNINIT:
+    case OP_FWAIT:
+    case OP_FLDENV:
+    case OP_FNSTENV:
+    case OP_FRSTOR:
+    case OP_FNSAVE:
+    case OP_FXSAVE:
+    case OP_FXRSTOR:
+    case OP_XSAVE:
+    case OP_XSAVEC:
+    case OP_XSAVEOPT:
+    case OP_XRSTOR:
+    case OP_EMMS:
+    case OP_VZEROUPPER:
+    case OP_VZEROALL:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum row_class class_of(const struct x86_row *row)
 {
     if (program_excludes(row)) {
         return CLASS_NONE;
+    }
+    if (is_control(row->op)) {
+        return CLASS_CONTROL;
     }
     if (row->needs & CPL0 || row->op == OP_INS || row->op == OP_OUTS) {
         return CLASS_SYSTEM;
@@ -151,18 +189,34 @@ static bool row_fits(const struct composer *c, const struct x86_row *row)
     return !(row->needs & (c->p->bits == 64 ? I64 : O64));
 }
 
-unsigned compose_any_row(struct composer *c)
+static enum row_class any_class(struct composer *c)
 {
     static const uint8_t percent[CLASS_COUNT] = {
-        [CLASS_ALU] = 32,  [CLASS_MOVE] = 13, [CLASS_FLAGS] = 19, [CLASS_STACK] = 6,
-        [CLASS_SIMD] = 19, [CLASS_X87] = 6,   [CLASS_MMX] = 4,    [CLASS_SYSTEM] = 1};
-    unsigned n = rng_below(&c->rng, 100), k = 0, row;
+        [CLASS_ALU] = 32,  [CLASS_MOVE] = 13,   [CLASS_FLAGS] = 19,
+        [CLASS_STACK] = 6, [CLASS_SIMD] = 17,   [CLASS_X87] = 5,
+        [CLASS_MMX] = 4,   [CLASS_CONTROL] = 3, [CLASS_SYSTEM] = 1};
+    unsigned n = rng_below(&c->rng, 100), k = 0;
 
+    if (c->wish->bases && rng_chance(&c->rng, 3) && c->p->bits == 64) {
+        return CLASS_BASES;
+    }
+    if (c->favourite != CLASS_NONE && rng_chance(&c->rng, 60)) {
+        return c->favourite;
+    }
     while (n >= percent[k]) {
         n -= percent[k++];
     }
+    return k;
+}
+
+unsigned compose_any_row(struct composer *c)
+{
+    enum row_class class;
+    unsigned row;
+
     do {
-        row = g_array_index(c->rows[k], unsigned, rng_below(&c->rng, c->rows[k]->len));
+        class = any_class(c);
+        row = g_array_index(c->rows[class], unsigned, rng_below(&c->rng, c->rows[class]->len));
     } while (!row_fits(c, &x86_rows[row]));
     return row;
 }
@@ -172,6 +226,8 @@ unsigned compose_any_row(struct composer *c)
 void compose_save(struct composer *c)
 {
     engine_state(c->trace.e, &c->saved.state);
+    c->saved.fs = c->trace.e->cpu->seg[X86_FS].base;
+    c->saved.gs = c->trace.e->cpu->seg[X86_GS].base;
     c->saved.undefined = c->trace.undefined;
     c->saved.steps = c->trace.steps;
     memcpy(c->saved.data, engine_data(c->trace.e), PROGRAM_DATA_BYTES);
@@ -183,6 +239,7 @@ void compose_save(struct composer *c)
 void compose_take_back(struct composer *c)
 {
     engine_set_state(c->trace.e, &c->saved.state, c->p->bits);
+    engine_set_bases(c->trace.e, c->saved.fs, c->saved.gs);
     c->trace.undefined = c->saved.undefined;
     c->trace.steps = c->saved.steps;
     memcpy(engine_data(c->trace.e), c->saved.data, PROGRAM_DATA_BYTES);
@@ -263,9 +320,6 @@ static uint64_t row_target(struct composer *c)
     unsigned where = rng_below(&c->rng, 100), page = PROGRAM_ROW_PAGE * 0x1000;
     unsigned align = 1u << rng_below(&c->rng, 6);
 
-    if (c->saved_area && where < 60) {
-        return PROGRAM_DATA_AT + c->saved_area;
-    }
     if (where < 15) {
         return PROGRAM_DATA_AT + page - 1 - rng_below(&c->rng, 31);
     }
@@ -281,6 +335,9 @@ uint64_t compose_target(struct composer *c)
     uint64_t align = 1u << rng_below(rng, 6), off;
     unsigned where = rng_below(rng, 100);
 
+    if (c->aim) {
+        return c->aim;
+    }
     if (c->aiming) {
         return row_target(c);
     }
@@ -291,7 +348,7 @@ uint64_t compose_target(struct composer *c)
     if (where < 55) {
         off = c->hot[rng_below(rng, HOT)] + (rng_chance(rng, 50) ? rng_below(rng, 32) : 0);
     } else if (where < 80) {
-        off = rng_below(rng, PROGRAM_TEMPLATES - 64) & -align;
+        off = rng_below(rng, PROGRAM_CONTROLS - 64) & -align;
     } else if (where < 89) {
         off = (rng_chance(rng, 50) ? 0x1000 : 0x2000) - rng_below(rng, 40);
     } else if (where < 93) {
@@ -349,7 +406,7 @@ static uint64_t operand_address(const struct composer *c, const struct x86_insn 
     ea += i->base == X86_RIP ? PROGRAM_CODE_AT + at + i->len : 0;
     ea += i->index < 16 && !(insn_row(i)->needs & VSIB) ? gpr[i->index] << i->scale : 0;
     ea &= ~0ull >> (64 - 8 * i->asize);
-    return ea + (c->p->bits == 64 && i->seg == X86_GS ? GS_BASE : 0);
+    return ea + c->trace.e->cpu->seg_base[i->seg];
 }
 
 static bool is_moffs(const struct x86_row *row)
@@ -370,7 +427,8 @@ unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *
 {
     uint64_t target = compose_target(c), delta;
     struct address a;
-    struct encode_wish wish = {.bits = c->p->bits, .form = FORM_ANY, .address = &a};
+    struct encode_wish wish = {
+        .bits = c->p->bits, .form = FORM_ANY, .address = &a, .fs = c->wish->bases};
     struct encoding enc;
     struct x86_insn i;
     struct rng again;
@@ -421,18 +479,6 @@ static bool try_row(struct composer *c, unsigned row, unsigned tries)
     return false;
 }
 
-bool compose_plain(struct composer *c)
-{
-    for (unsigned tries = 0; room(c) && tries < TRIES; tries++) {
-        unsigned row = compose_any_row(c);
-
-        if (x86_rows[row].needs & VSIB ? compose_gather(c, row) : try_row(c, row, 1)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_saving(unsigned op)
 {
     switch (op) {
@@ -448,24 +494,38 @@ static bool is_saving(unsigned op)
     }
 }
 
+static void put_saved_state(struct composer *c, uint8_t *data)
+{
+    memcpy(data, c->p->state.area, AREA_BYTES);
+    memset(data + AREA_HEADER, 0, 64);
+    data[AREA_HEADER] = 7;
+}
+
 /* EDX:EAX selects components that both sides have; a state to load is there, if one is needed. */
-static void prepare_saving(struct composer *c)
+static void prepare_saving(struct composer *c, unsigned op)
 {
     unsigned off = PROGRAM_ROW_PAGE * 0x1000 + 0x400;
 
-    c->saved_area = off;
-    memcpy(c->p->data + off, c->p->state.area, AREA_BYTES);
-    memset(c->p->data + off + AREA_HEADER, 0, 64);
-    c->p->data[off + AREA_HEADER] = rng_below(&c->rng, 8);
-    memcpy(engine_data(c->trace.e) + off, c->p->data + off, AREA_BYTES);
-    compose_set_register(c, X86_RDX, 0);
-    compose_set_register(c, X86_RAX, rng_below(&c->rng, 8));
+    if (!c->aiming) {
+        off = PROGRAM_SAVED;
+    } else {
+        put_saved_state(c, c->p->data + off);
+        put_saved_state(c, engine_data(c->trace.e) + off);
+    }
+    if ((op == OP_FXRSTOR || op == OP_XRSTOR) && rng_chance(&c->rng, 80)) {
+        c->aim = PROGRAM_DATA_AT + off;
+    }
+    if (op != OP_FXSAVE && op != OP_FXRSTOR) {
+        compose_set_register(c, X86_RDX, 0);
+        compose_set_register(c, X86_RAX, rng_below(&c->rng, 8));
+    }
 }
 
 /* One instruction of this row, with what it needs before it. */
-bool compose_row(struct composer *c, unsigned row)
+bool compose_row(struct composer *c, unsigned row, unsigned tries)
 {
     const struct x86_row *r = &x86_rows[row];
+    bool done;
 
     if (!room(c) || !row_fits(c, r)) {
         return false;
@@ -485,9 +545,25 @@ bool compose_row(struct composer *c, unsigned row)
     } else if (r->op == OP_LEAVE) {
         compose_set_register(c, X86_RBP, composer_gpr(c)[X86_RSP]);
     } else if (is_saving(r->op)) {
-        prepare_saving(c);
+        prepare_saving(c, r->op);
+    } else if (r->op == OP_LDMXCSR) {
+        c->aim = PROGRAM_DATA_AT + PROGRAM_CONTROLS + 4 * rng_below(&c->rng, 8);
+    } else if (r->op == OP_FLDCW) {
+        c->aim = PROGRAM_DATA_AT + PROGRAM_CONTROLS + 32 + 2 * rng_below(&c->rng, 8);
     }
-    return try_row(c, row, 8 * TRIES);
+    done = try_row(c, row, tries);
+    c->aim = 0;
+    return done;
+}
+
+bool compose_plain(struct composer *c)
+{
+    for (unsigned tries = 0; room(c) && tries < TRIES; tries++) {
+        if (compose_row(c, compose_any_row(c), /* tries= */ 1)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool compose_set_register(struct composer *c, unsigned reg, uint64_t value)
@@ -615,6 +691,9 @@ static void random_state(struct composer *c)
     prepare_state(&scratch, &c->rng);
     *s = scratch.state;
     s->rflags &= ~(uint64_t)FLAG_AC;
+    if (rng_chance(&c->rng, 2)) {
+        s->rflags |= FLAG_AC;
+    }
     if (rng_chance(&c->rng, 70)) {
         s->rflags &= ~(uint64_t)FLAG_DF;
     }
@@ -624,12 +703,23 @@ static void random_state(struct composer *c)
     s->rip = PROGRAM_CODE_AT + c->p->entry;
 }
 
+static void random_favourite(struct composer *c)
+{
+    static const uint8_t classes[] = {CLASS_ALU, CLASS_FLAGS, CLASS_SIMD, CLASS_X87,
+                                      CLASS_MMX, CLASS_MOVE,  CLASS_STACK};
+
+    c->favourite =
+        rng_chance(&c->rng, 40) ? classes[rng_below(&c->rng, ARRAY_SIZE(classes))] : CLASS_NONE;
+}
+
 static void random_pointers(struct composer *c)
 {
     unsigned registers = c->p->bits == 64 ? 16 : 8;
 
     for (unsigned n = 0; n < HOT; n++) {
-        c->hot[n] = rng_below(&c->rng, PROGRAM_TEMPLATES - 256) & ~15u;
+        c->hot[n] = rng_chance(&c->rng, 30) /* neighbours in two pages */
+                        ? 0x1000 * (1 + rng_below(&c->rng, 2)) - rng_below(&c->rng, 64)
+                        : rng_below(&c->rng, PROGRAM_CONTROLS - 256) & ~15u;
     }
     c->pointers = 1u << X86_RSI | 1u << X86_RDI | 1u << X86_RSP;
     for (unsigned n = 0; n < registers / 4; n++) {
@@ -663,6 +753,17 @@ static void random_data(struct composer *c)
         store_le32(data + PROGRAM_COUNTERS + 4 * n,
                    1 + rng_below(&c->rng, rng_chance(&c->rng, 90) ? 6 : 60));
     }
+    for (unsigned n = 0; n < 8; n++) {
+        unsigned masks = rng_chance(&c->rng, 75) ? 0x3f : rng_below(&c->rng, 64);
+        uint32_t mxcsr = masks << 7 | rng_below(&c->rng, 4) << 13 |
+                         (uint32_t)rng_chance(&c->rng, 20) << 6 |
+                         (uint32_t)rng_chance(&c->rng, 20) << 15;
+
+        store_le32(data + PROGRAM_CONTROLS + 4 * n, mxcsr);
+        store_le16(data + PROGRAM_CONTROLS + 32 + 2 * n,
+                   0x40 | masks | rng_below(&c->rng, 16) << 8);
+    }
+    put_saved_state(c, data + PROGRAM_SAVED);
     memcpy(data + PROGRAM_TEMPLATES, c->templates, 16 * c->template_count);
 }
 
@@ -679,7 +780,8 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     c->wish = wish;
     c->at = p->entry;
     c->over = c->aiming = false;
-    c->saved_area = 0;
+    c->aim = 0;
+    random_favourite(c);
     c->counters = 0;
     c->subroutine_count = c->counter_count = c->template_count = c->depth = 0;
     c->far_at = CODE_MAIN_END;
@@ -722,7 +824,7 @@ bool compose(struct composer *c, uint64_t seed, const struct compose_wish *wish,
     for (unsigned n = 0; n < wish->instructions && !c->over; n++) {
         if (wish->row >= 0 && n == wish->instructions / 2) {
             c->aiming = true;
-            done = compose_row(c, wish->row);
+            done = compose_row(c, wish->row, /* tries= */ 300);
             c->aiming = false;
         }
         if (!c->over) {

@@ -21,6 +21,7 @@ struct compose_wish {
         fault_percent; /* of instructions that happen to fault: how many may stay, as the end */
     int row;           /* instructions of this row of the table only, or -1 */
     bool no_flow;      /* no branches */
+    bool bases;        /* FS, and instructions that change the bases of FS and GS */
     bool rings;        /* writes to PROGRAM_BELL_AT here and there */
     bool writes_code;  /* instructions that are written over */
 };

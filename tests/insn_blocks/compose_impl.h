@@ -19,8 +19,10 @@ enum row_class {
     CLASS_SIMD,
     CLASS_X87,
     CLASS_MMX,
-    CLASS_SYSTEM, /* faults in user code, or waits */
-    CLASS_NONE,   /* branches, and what is excluded */
+    CLASS_CONTROL, /* of x87 and vectors: modes, masks, whole states */
+    CLASS_BASES,   /* of FS and GS */
+    CLASS_SYSTEM,  /* faults in user code, or waits */
+    CLASS_NONE,    /* branches, and what is excluded */
     CLASS_COUNT,
 };
 
@@ -37,13 +39,14 @@ struct composer {
     struct rng rng;
     struct program *p;
     const struct compose_wish *wish;
-    unsigned at;         /* the frontier, as an offset in the code */
-    unsigned saved_area; /* offset in the data of a state that XRSTOR takes, or 0 */
-    bool aiming;         /* at PROGRAM_ROW_PAGE */
-    bool over;           /* it ended with a fault */
-    uint32_t pointers;   /* bit per register that keeps pointing into the data */
-    uint32_t counters;   /* bit per register that must not change: of loops */
-    unsigned hot[HOT];   /* offsets in the data that are used often */
+    unsigned at;              /* the frontier, as an offset in the code */
+    bool aiming;              /* at PROGRAM_ROW_PAGE */
+    uint64_t aim;             /* where the next operand is to be; 0: anywhere */
+    enum row_class favourite; /* much of the program is of this kind; CLASS_NONE: of all */
+    bool over;                /* it ended with a fault */
+    uint32_t pointers;        /* bit per register that keeps pointing into the data */
+    uint32_t counters;        /* bit per register that must not change: of loops */
+    unsigned hot[HOT];        /* offsets in the data that are used often */
     unsigned subroutines[SUBROUTINES], subroutine_count;
     unsigned counter_count;
     unsigned far_at;                       /* free code from here on, behind CODE_MAIN_END */
@@ -54,6 +57,7 @@ struct composer {
 
     struct { /* what take_back() returns to */
         struct machine_state state;
+        uint64_t fs, gs; /* bases */
         uint32_t undefined;
         unsigned steps;
         uint8_t data[PROGRAM_DATA_BYTES];
@@ -95,7 +99,7 @@ uint64_t compose_target(struct composer *c);
 
 /* One step of composing each; false: nothing was added. */
 bool compose_plain(struct composer *c);
-bool compose_row(struct composer *c, unsigned row);
+bool compose_row(struct composer *c, unsigned row, unsigned tries);
 bool compose_string(struct composer *c, unsigned row);
 bool compose_gather(struct composer *c, unsigned row);
 bool compose_ring(struct composer *c);

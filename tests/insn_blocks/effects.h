@@ -22,6 +22,12 @@ uint32_t insn_flags_undefined(const struct x86_cpu *cpu, const struct x86_insn *
 bool insn_comparable(const struct x86_cpu *cpu, const struct x86_insn *i);
 
 /*
+ * Whether it is not for the host: FS is its program's, and processors do not agree on alignment
+ * checks.
+ */
+bool insn_is_of_guest(const struct x86_cpu *cpu, const struct x86_insn *i);
+
+/*
  * Whether it stores the x87's last instruction and operand, which processors know in any case; our
  * AMD models, as AMD's FXSAVE, only for the instruction that has an unmasked exception. `known`:
  * such a one is there, or no exception waits at all.

@@ -172,11 +172,19 @@ static void load_code(struct engine *e, const uint8_t *code)
 
 /* ---- registers --------------------------------------------------------------------------- */
 
+void engine_set_bases(struct engine *e, uint64_t fs, uint64_t gs)
+{
+    x86_seg_set(e->cpu, X86_FS, 0, fs, 0xffffffff, 0);
+    x86_seg_set(e->cpu, X86_GS, 0, gs, 0xffffffff, 0);
+}
+
 void engine_set_state(struct engine *e, const struct machine_state *s, unsigned bits)
 {
     struct x86_cpu *cpu = e->cpu;
+    uint64_t gs = cpu->seg[X86_GS].base;
 
-    world_user_segments(cpu, bits, FS_BASE);
+    world_user_segments(cpu, bits, cpu->seg[X86_FS].base);
+    engine_set_bases(e, cpu->seg[X86_FS].base, gs);
     world_load_state(cpu, s);
     cpu->rip = s->rip;
     cpu->cr2 = 0;
@@ -201,6 +209,7 @@ void engine_state(const struct engine *e, struct machine_state *ret)
 void engine_load(struct engine *e, const struct program *p)
 {
     engine_set_state(e, &p->state, p->bits);
+    engine_set_bases(e, FS_BASE, GS_BASE);
     e->cpu->fpu.cs = e->cpu->fpu.ds = 0;
     if (e->space != p->space) {
         enter_space(e, p->space);

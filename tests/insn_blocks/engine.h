@@ -69,8 +69,10 @@ void engine_set_rights(struct engine *e, unsigned page, unsigned rights);
 
 unsigned engine_rights(const struct engine *e, unsigned page);
 
-/* Registers, for user code at s->rip. */
+/* Registers, for user code at s->rip. The bases of FS and GS stay. */
 void engine_set_state(struct engine *e, const struct machine_state *s, unsigned bits);
+
+void engine_set_bases(struct engine *e, uint64_t fs, uint64_t gs);
 
 /* What the CPU has in its registers; in a handler also the exception, else vector is -1. */
 void engine_state(const struct engine *e, struct machine_state *ret);

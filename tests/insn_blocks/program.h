@@ -25,11 +25,14 @@ enum {
     PROGRAM_STACK_TOP = 0x3c00, /* offset of the stack pointer at first */
     PROGRAM_STACK_LOW = 0x3000, /* nothing else is aimed at from here on */
     PROGRAM_COUNTERS = 0x2fc0,  /* of loops, a dword each */
-    PROGRAM_TEMPLATES = 0x2e00, /* of code that is written; nothing else is aimed at from here on */
+    PROGRAM_CONTROLS = 0x2dc0,  /* values for MXCSR, then control words; nothing else is aimed at
+                                   from here on */
+    PROGRAM_TEMPLATES = 0x2e00, /* of code that is written */
     PROGRAM_ROW_PAGE = 2,       /* see struct compose_wish */
     PROGRAM_STACK_PAGE = 3,
     PROGRAM_SPACES = 2,
     PROGRAM_FRAMES = 3,
+    PROGRAM_SAVED = 0x5c00, /* a state for XRSTOR, to be read only */
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };

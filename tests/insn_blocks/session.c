@@ -71,10 +71,11 @@ static void make_program(struct session *s, uint64_t number)
     s->kind = pick_kind(s);
     wish = (struct compose_wish){
         .bits = rng_chance(rng, 30) ? 32 : 64,
-        .instructions = 1 + rng_below(rng, 40),
+        .instructions = 1 + rng_below(rng, rng_chance(rng, 90) ? 40 : 80),
         .fault_percent = rng_chance(rng, 80) ? 1 : 10,
         .row = -1,
         .writes_code = s->kind == SESSION_SMC,
+        .bases = rng_chance(rng, 10),
         .rings = s->kind == SESSION_INTERRUPTS,
     };
     if (s->kind == SESSION_FAULTS) {
@@ -141,6 +142,7 @@ static bool next_form(struct session *s, unsigned form)
         return false;
     }
     if (form) {
+        s->p.frame = rng_below(&s->rng, PROGRAM_FRAMES);
         compose_other_state(s->composer, rng_next(&s->rng), &s->p);
     }
     return true;

@@ -53,6 +53,7 @@ enum trace_end trace_step(struct trace *t)
         if (insn_row(i)->op == OP_POPA) { /* AMD's fault with some registers loaded */
             t->ignored |= PART_GPR;
         }
+        t->not_for_host |= insn_is_of_guest(cpu, i);
         t->not_for_host |= insn_stores_pointers(i, t->pointers_known || !(cpu->fpu.sw & X87_ES));
     }
     waiting = cpu->fpu.sw & X87_ES;
@@ -62,12 +63,12 @@ enum trace_end trace_step(struct trace *t)
         t->pointers_known = t->last.is_mem && !insn_loads_masks(&t->last);
     }
     if (engine_in_handler(t->e)) {
+        if (cpu->rip == GUEST_HANDLER_AT + 16 * EXC_DB) { /* a trap: the instruction is done */
+            t->undefined = undefined;
+        }
         return fault_is_comparable(t) ? TRACE_FAULT : TRACE_INVALID;
     }
     t->undefined = undefined;
-    if (cpu->eflags & (FLAG_TF | FLAG_AC)) {
-        return TRACE_INVALID;
-    }
     return TRACE_REACHED;
 }
 

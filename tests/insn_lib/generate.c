@@ -93,6 +93,8 @@ static void put_legacy_prefixes(struct encoder *e)
         /* GS is not a segment that both sides agree on in 32-bit code */
         put(e, segments[e->out->bits == 64 ? rng_below(e->rng, 5) : 2 + 2 * rng_below(e->rng, 2)],
             1);
+    } else if (e->wish->fs && e->out->bits == 64 && rng_chance(e->rng, 15)) {
+        put(e, 0x64, 1);
     }
     /* 16-bit addresses reach nothing from flat segments */
     e->addr16 = e->out->bits == 16;

@@ -25,6 +25,7 @@ struct encode_wish {
         FORM_REGISTER, /* where the row has both */
         FORM_MEMORY,
     } form;
+    bool fs;                       /* FS may be used in 64-bit code */
     const struct address *address; /* of a memory operand; NULL: a random one */
 };
 
