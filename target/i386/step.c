@@ -128,6 +128,21 @@ static uint32_t code_breakpoints(const struct x86_cpu *cpu, uint64_t la)
     return hit;
 }
 
+/* INT n and its like, when they are taken: no trap follows, TF is what their handlers return to. */
+static bool enters_handler(const struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    switch (insn_row(i)->op) {
+    case OP_INT:
+    case OP_INT3:
+    case OP_INT1:
+        return true;
+    case OP_INTO:
+        return flag_of(cpu);
+    default:
+        return false;
+    }
+}
+
 void x86_step_one(struct x86_cpu *cpu)
 {
     bool shadow = cpu->interrupt_shadow, trace = cpu->eflags & FLAG_TF, rf = cpu->eflags & FLAG_RF;
@@ -148,6 +163,7 @@ void x86_step_one(struct x86_cpu *cpu)
     if (!(cpu->mode & (MODE_CODE64 | MODE_CODE32))) {
         cpu->rip &= 0xffffffff;
     }
+    trace = trace && !enters_handler(cpu, &i);
     x86_exec(cpu, &i);
     cpu->executed += !cpu->insn_again;
     cpu->insn_again = false;
@@ -161,8 +177,7 @@ void x86_step_one(struct x86_cpu *cpu)
         cpu->eflags &= ~FLAG_RF;
         x86_update_mode(cpu);
     }
-    if (trace && insn_row(&i)->op != OP_INT && insn_row(&i)->op != OP_INT3 &&
-        insn_row(&i)->op != OP_INT1 && !cpu->interrupt_shadow) {
+    if (trace && !cpu->interrupt_shadow) {
         cpu->pending_dr6 |= DR6_BS;
     }
     if (cpu->pending_dr6 && !cpu->interrupt_shadow) {

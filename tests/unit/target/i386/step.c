@@ -191,6 +191,20 @@ static void test_single_step_traps_after_each_instruction(void)
     rig_free(r);
 }
 
+static void test_no_single_step_trap_after_into_that_is_taken(void)
+{
+    struct rig *r = rig32();
+
+    x86_eflags_set(r->cpu, FLAG_TF | FLAG_OF | 2);
+    RUN(r, 0x6000, "\xce");
+    g_assert_cmpint(rig_vector32(r), ==, EXC_OF);
+    g_assert_cmphex(load_le32(rig_at(r, r->cpu->gpr[X86_RSP] + 8)) & FLAG_TF, ==, FLAG_TF);
+    x86_eflags_set(r->cpu, FLAG_TF | 2);
+    RUN(r, 0x6000, "\xce");
+    g_assert_cmpint(rig_vector32(r), ==, EXC_DB);
+    rig_free(r);
+}
+
 static void test_breakpoints_on_code_and_data(void)
 {
     struct rig *r = rig32();
@@ -415,6 +429,7 @@ int main(int argc, char **argv)
     g_test_add_func("/double-fault", test_double_and_triple_fault);
     g_test_add_func("/page-crossing", test_fault_on_the_second_page_of_an_instruction);
     g_test_add_func("/single-step", test_single_step_traps_after_each_instruction);
+    g_test_add_func("/single-step-into", test_no_single_step_trap_after_into_that_is_taken);
     g_test_add_func("/breakpoints", test_breakpoints_on_code_and_data);
     g_test_add_func("/task-switch", test_task_switch_by_jump_and_iret);
     g_test_add_func("/vm86", test_vm86_sensitive_instructions);
