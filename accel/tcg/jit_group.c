@@ -95,6 +95,15 @@ static bool constant_step(const struct jit_tr *tr, const struct x86_insn *i, uns
     }
 }
 
+/*
+ * In 32-bit code a register that moves past zero changes by 4 GiB more than it seems to, and the
+ * sum with jit_cpu.shared would miss by that much. It cannot while it stays in the checked range.
+ */
+static bool may_wrap(const struct jit_tr *tr, int32_t step, int32_t lo, int32_t hi)
+{
+    return tr->flat32 && step != 0 && (step < lo || step >= hi);
+}
+
 /* The operand at @disp from @base becomes a member of the open group, or opens one. */
 static struct jit_member join(struct jit_tr *tr, int8_t *open, int32_t disp, unsigned bytes,
                               bool write)
@@ -108,7 +117,7 @@ static struct jit_member join(struct jit_tr *tr, int8_t *open, int32_t disp, uns
         disp += g->step;
         lo = MIN(g->lo, disp);
         hi = MAX(g->hi, disp + (int32_t)bytes);
-        if (hi - lo <= SPAN_MAX) {
+        if (hi - lo <= SPAN_MAX && !may_wrap(tr, g->step, lo, hi)) {
             g->lo = lo;
             g->hi = hi;
             g->write |= write;
