@@ -197,7 +197,7 @@ static bool has_initial_component(const struct x86_cpu *cpu)
     static const uint8_t zeros[16];
     bool xmm = true, ymm = true;
 
-    for (unsigned n = 0; n < 16; n++) {
+    for (unsigned n = 0; n < 8; n++) { /* in 32-bit code those alone */
         xmm = xmm && !memcmp(cpu->vec[n].b, zeros, 16);
         ymm = ymm && !memcmp(cpu->vec[n].b + 16, zeros, 16);
     }

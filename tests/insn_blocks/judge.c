@@ -38,6 +38,15 @@ bool judge_says(struct judge *j, const char *who, unsigned parts)
 
 /* ---- executors --------------------------------------------------------------------------- */
 
+/* When one of two pages may be named, that one's error code goes with it. */
+static unsigned ignored_at_fault(const struct judge *j)
+{
+    bool pages = j->reference.ignored & PART_CR2 && j->soft.state.vector == EXC_PF &&
+                 j->other.state.vector == EXC_PF;
+
+    return j->reference.ignored | (pages ? PART_VECTOR : 0);
+}
+
 static bool host_differs(struct judge *j, const struct program *p)
 {
     unsigned parts = PART_RIP;
@@ -46,7 +55,7 @@ static bool host_differs(struct judge *j, const struct program *p)
         parts = judge_differences(j, p);
         parts &= j->reference.pointers_known ? ~0u : ~(unsigned)PART_POINTERS;
         if (j->soft.state.vector != EXC_BP) { /* only the last instruction's exception counts */
-            parts &= ~j->reference.ignored;
+            parts &= ~ignored_at_fault(j);
         }
     }
     return judge_says(j, "host", parts);
