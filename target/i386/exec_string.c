@@ -298,14 +298,14 @@ void exec_OUT(struct x86_cpu *cpu, const struct x86_insn *i)
 static bool compare_one(struct x86_cpu *cpu, const struct x86_insn *i, unsigned size, bool scan)
 {
     int64_t step = step_of(cpu, size);
-    uint64_t a, b, dst = seg_linear(cpu, X86_ES, reg_addr(cpu, i, X86_RDI), size, false);
+    uint64_t a, b;
 
     if (scan) {
         a = gpr_read(cpu, X86_RAX, size);
-    } else {
+    } else { /* all faults of rSI come first */
         a = mem_read(cpu, seg_linear(cpu, i->seg, reg_addr(cpu, i, X86_RSI), size, false), size);
     }
-    b = mem_read(cpu, dst, size);
+    b = mem_read(cpu, seg_linear(cpu, X86_ES, reg_addr(cpu, i, X86_RDI), size, false), size);
     if (!scan) {
         advance(cpu, i, X86_RSI, step);
     }

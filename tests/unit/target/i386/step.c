@@ -102,6 +102,19 @@ static void test_segment_limits(void)
     rig_free(r);
 }
 
+/* Both operands of CMPS fault: the source's fault is raised. */
+static void test_compared_string_source_comes_first(void)
+{
+    struct rig *r = rig32();
+
+    r->cpu->seg[X86_SS].limit = r->cpu->seg[X86_ES].limit = 0x1ffff;
+    x86_cpu_state_loaded(r->cpu);
+    r->cpu->gpr[X86_RSI] = r->cpu->gpr[X86_RDI] = 0x20000;
+    RUN(r, 0x6000, "\x36\xa6"); /* cmpsb ss:[esi], es:[edi] */
+    expect_fault(r, EXC_SS, 0);
+    rig_free(r);
+}
+
 static void set_tss32(struct rig *r, uint64_t base, unsigned sel, unsigned type)
 {
     uint64_t *gdt = rig_at(r, 0x5000);
@@ -425,6 +438,7 @@ int main(int argc, char **argv)
     g_test_add_func("/division-error", test_division_error_restarts);
     g_test_add_func("/segment-loads", test_segment_loads_are_checked);
     g_test_add_func("/segment-limits", test_segment_limits);
+    g_test_add_func("/cmps-order", test_compared_string_source_comes_first);
     g_test_add_func("/inner-level", test_interrupt_to_inner_level_and_back);
     g_test_add_func("/double-fault", test_double_and_triple_fault);
     g_test_add_func("/page-crossing", test_fault_on_the_second_page_of_an_instruction);
