@@ -25,12 +25,14 @@
 #include "tests/insn_blocks/session.h"
 #include "util/common.h"
 
-static void run_kind(unsigned kinds, unsigned seconds)
+/* For so many tenths of a second, and seconds in the long form. */
+static void run(unsigned kinds, const char *engine, unsigned tenths, unsigned seconds)
 {
     struct session_options o = {
         .seed = g_test_rand_int_range(1, INT32_MAX),
         .kinds = kinds,
-        .seconds = seconds,
+        .engine = engine,
+        .ms = g_test_slow() ? 1000 * seconds : 100 * tenths,
     };
 
     g_assert_cmpuint(session_run(&o), ==, 0);
@@ -38,22 +40,37 @@ static void run_kind(unsigned kinds, unsigned seconds)
 
 static void test_plain_programs(void)
 {
-    run_kind(SESSION_PLAIN, g_test_slow() ? 30 : 2);
+    run(SESSION_PLAIN, /* engine= */ NULL, 15, 20);
 }
 
 static void test_programs_that_write_code(void)
 {
-    run_kind(SESSION_SMC, g_test_slow() ? 10 : 1);
+    run(SESSION_SMC, /* engine= */ NULL, 7, 8);
 }
 
 static void test_faults_at_memory_operands(void)
 {
-    run_kind(SESSION_FAULTS, g_test_slow() ? 10 : 1);
+    run(SESSION_FAULTS, /* engine= */ NULL, 7, 8);
 }
 
 static void test_interrupts_between_instructions(void)
 {
-    run_kind(SESSION_INTERRUPTS, g_test_slow() ? 10 : 1);
+    run(SESSION_INTERRUPTS, /* engine= */ NULL, 7, 8);
+}
+
+static void test_code_that_is_not_translated(void)
+{
+    run(SESSION_ALL, "jit=off", 5, 6);
+}
+
+static void test_code_cache_that_is_often_full(void)
+{
+    run(SESSION_ALL, "tb-size=1", 4, 5);
+}
+
+static void test_blocks_of_one_instruction(void)
+{
+    run(SESSION_ALL, "one-insn-per-tb=on", 3, 5);
 }
 
 static bool parse_number(struct session_options *o, const char *name, const char *value)
@@ -65,7 +82,7 @@ static bool parse_number(struct session_options *o, const char *name, const char
     } else if (!strcmp(name, "--count")) {
         o->count = n;
     } else if (!strcmp(name, "--seconds")) {
-        o->seconds = n;
+        o->ms = 1000 * n;
     } else if (!strcmp(name, "--length")) {
         o->length = n;
     } else if (!strcmp(name, "--repeat")) {
@@ -121,7 +138,7 @@ static bool parse_flag(struct session_options *o, const char *name)
 
 int main(int argc, char **argv)
 {
-    struct session_options o = {.seed = 1, .seconds = 10};
+    struct session_options o = {.seed = 1, .ms = 10000};
     bool direct = false;
 
     for (int n = 1; n < argc; n++) {
@@ -141,5 +158,8 @@ int main(int argc, char **argv)
     g_test_add_func("/insn/blocks/smc", test_programs_that_write_code);
     g_test_add_func("/insn/blocks/faults", test_faults_at_memory_operands);
     g_test_add_func("/insn/blocks/interrupts", test_interrupts_between_instructions);
+    g_test_add_func("/insn/blocks/not-translated", test_code_that_is_not_translated);
+    g_test_add_func("/insn/blocks/small-cache", test_code_cache_that_is_often_full);
+    g_test_add_func("/insn/blocks/one-insn", test_blocks_of_one_instruction);
     return g_test_run();
 }

@@ -7,11 +7,15 @@
  */
 #include "tests/insn_blocks/host.h"
 
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +72,31 @@ static void apply_rights(const struct order *o, struct order *had)
     }
 }
 
+#define ALLOW(nr)                                                                                  \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* Should a program go astray, it is not to enter the kernel. */
+static void forbid_system_calls(void)
+{
+    static const struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        ALLOW(SYS_read),
+        ALLOW(SYS_write),
+        ALLOW(SYS_mprotect),
+        ALLOW(SYS_rt_sigreturn),
+        ALLOW(SYS_exit_group),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    static const struct sock_fprog program = {ARRAY_SIZE(filter),
+                                              (struct sock_filter *)(uintptr_t)filter};
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 /* Does not return. */
 static void serve(struct host *h, int in, int out)
 {
@@ -85,6 +114,7 @@ static void serve(struct host *h, int in, int out)
              0) != (void *)PROGRAM_BELL_AT) {
         _exit(1);
     }
+    forbid_system_calls();
     memset(had.rights, WORLD_READ | WORLD_WRITE, sizeof(had.rights));
     while (write(out, &byte, 1) == 1 && read(in, &byte, 1) == 1) {
         apply_rights(o, &had);

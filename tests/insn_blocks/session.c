@@ -183,7 +183,7 @@ static void run_one(struct session *s, uint64_t number)
 static void run_all(struct session *s)
 {
     const struct session_options *o = s->options;
-    int64_t end = g_get_monotonic_time() + (int64_t)o->seconds * G_TIME_SPAN_SECOND;
+    int64_t end = g_get_monotonic_time() + (int64_t)o->ms * G_TIME_SPAN_MILLISECOND;
 
     if (o->has_case) {
         run_one(s, o->one_case);
@@ -206,6 +206,9 @@ static bool begin_judge(struct session *s, GError **error)
     struct judge *j = &s->judge;
 
     j->host = s->options->no_host ? NULL : host_new();
+    if (!j->host && !s->options->no_host) {
+        printf("# without the host: it is no x86-64 CPU with AVX2, or lets no programs run so\n");
+    }
     j->trace.e = engine_new(&engine_step, NULL, error);
     if (!j->trace.e) {
         return false;

@@ -19,8 +19,9 @@ enum session_kinds {
 };
 
 struct session_options {
-    uint64_t seed, seconds;
-    uint64_t count;     /* of programs, instead of seconds; 0: by time */
+    uint64_t seed;
+    uint64_t ms;        /* how long */
+    uint64_t count;     /* of programs, instead of that; 0: by time */
     uint64_t one_case;  /* with has_case: this program alone */
     unsigned kinds;     /* enum session_kinds */
     unsigned bits;      /* of the code; 0: both */
