@@ -2,8 +2,8 @@
 /*
  * Running blocks twice: by the interpreter and as translated code; see check.h.
  *
- * Absent: what there is no translation of (16-bit code, instructions in two pages), and the jump
- * from one block to a linked one.
+ * Absent: what there is no translation of (16-bit code), and the jump from one block to a linked
+ * one.
  */
 #include "accel/tcg/check.h"
 #include "target/i386/flags.h"
@@ -111,6 +111,8 @@ static bool dead(const struct jit_block *b)
 static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
                                       const struct jit_block *b)
 {
+    uint8_t two_pages[X86_INSN_BYTES];
+    const uint8_t *code = b->host;
     struct x86_insn *insns;
     unsigned at = 0;
 
@@ -122,9 +124,16 @@ static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
     if (insns) {
         return insns;
     }
+    if (b->second) { /* the block is one instruction */
+        unsigned in_first = PAGE_SIZE - (unsigned)(b->rip & ~PAGE_MASK);
+
+        memcpy(two_pages, b->host, in_first);
+        memcpy(two_pages + in_first, b->second, b->bytes - in_first);
+        code = two_pages;
+    }
     insns = g_new0(struct x86_insn, b->count);
     for (unsigned n = 0; n < b->count; n++) {
-        if (x86_decode(tc->cpu->decoder, tc->cpu->mode, b->host + at, b->bytes - at, &insns[n]) !=
+        if (x86_decode(tc->cpu->decoder, tc->cpu->mode, code + at, b->bytes - at, &insns[n]) !=
             DECODE_OK) {
             insns[n].len = 0; /* another vCPU is changing it */
             break;
@@ -295,6 +304,7 @@ static void run_translated(struct tcg_cpu *tc)
 
     c->phase = CHECK_TRANSLATED;
     c->stray = c->left = false;
+    c->recipe.kind = RECIPE_NONE;
     check_restore(cpu, &c->start);
     check_memory_begin_copies(cpu, /* fast_writes= */ true);
     aim_jump(tc, c->want.rip, /* hit= */ true);
@@ -351,6 +361,7 @@ static void judge(struct tcg_cpu *tc, const struct check_state *want, GString *l
     struct check *c = tc->check;
     struct check_state part = *want;
 
+    c->recipe.kind = RECIPE_NONE;
     if (dead(c->block) || !repeats(c, tc->cpu)) {
         c->unstable++; /* devices or other vCPUs have changed data or code */
     } else if (c->reads_undefined) {
@@ -390,6 +401,7 @@ static void compare(struct tcg_cpu *tc)
 
     run_translated(tc);
     if (c->left && !c->stray && c->got.vector < 0) {
+        c->recipe.kind = RECIPE_NONE;
         compare_part(tc);
         return;
     }
@@ -408,9 +420,17 @@ static void compare(struct tcg_cpu *tc)
     judge(tc, &c->want, lines);
 }
 
-uint32_t check_variant(struct check *c)
+uint32_t check_variant(struct tcg_cpu *tc, struct jit_recipe *ret_recipe)
 {
+    struct check *c = tc->check;
+    const struct check_state *now = &c->now;
+
     c->random = c->random * 6364136223846793005 + 1442695040888963407;
+    *ret_recipe = (struct jit_recipe){0};
+    if ((c->random >> 62 & 1) && tc->cpu->rip == now->rip &&
+        !memcmp(tc->cpu->gpr, now->gpr, sizeof(now->gpr)) && flags_status(tc->cpu) == now->status) {
+        *ret_recipe = c->recipe; /* nothing has happened since the block was left */
+    }
     return c->random >> 63 ? JIT_MODE_UNSHARED : 0;
 }
 
@@ -427,6 +447,7 @@ void check_run(struct tcg_cpu *tc, const struct jit_block *b)
     c->undefined = 0;
     c->stops = c->reads_undefined = c->alone = false;
     g_array_set_size(c->spans, 0);
+    c->recipe.kind = RECIPE_NONE;
     save(cpu, &c->start);
     run_first(c, cpu);
     if (c->flushes == tc->tcg->jit->flushes && (c->count || c->want.vector >= 0)) {

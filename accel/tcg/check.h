@@ -88,6 +88,7 @@ struct check {
     bool left;            /* it went on in another variant of the block, which is not run now */
     unsigned again;       /* instructions that CHECK_AGAIN has done */
     uint64_t random;
+    struct jit_recipe recipe; /* for the flags where translated code has left the block */
     uint64_t stray_la;
     /* pages written */
     struct check_page pages[CHECK_PAGES];
@@ -121,11 +122,12 @@ static inline bool check_stops(const struct check *c, uint64_t rip)
 }
 
 /* The variant of the next block to be found: each in turn, at random. */
-uint32_t check_variant(struct check *c);
-/* Translated code has left for another variant of its block. */
-static inline void check_left(struct check *c)
+uint32_t check_variant(struct tcg_cpu *tc, struct jit_recipe *ret_recipe);
+/* Translated code has left by @e. */
+static inline void check_left(struct check *c, const struct jit_exit *e)
 {
-    c->left = true;
+    c->left = e->unshared;
+    c->recipe = e->recipe;
 }
 
 /* check_memory.c */

@@ -223,8 +223,8 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
 
     cpu->rip = e->target;
     jit_flags_from_host(cpu);
-    if (tc->check && e->unshared) {
-        check_left(tc->check);
+    if (tc->check) {
+        check_left(tc->check, e);
     }
     if (x86_disturbed(cpu) || tc->check) {
         return NULL;
@@ -303,7 +303,9 @@ void jit_enter(struct tcg_cpu *tc, const struct jit_block *b)
 
 bool jit_run(struct tcg_cpu *tc)
 {
-    struct jit_block *b = find(tc, tc->check ? check_variant(tc->check) : 0, &no_recipe);
+    struct jit_recipe recipe = no_recipe;
+    uint32_t variant = tc->check ? check_variant(tc, &recipe) : 0;
+    struct jit_block *b = find(tc, variant, &recipe);
 
     if (!b) {
         return false;
