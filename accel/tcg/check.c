@@ -290,10 +290,10 @@ static struct jit_jumps *jumps_now(struct x86_cpu *cpu)
 static void aim_jump(struct tcg_cpu *tc, uint64_t rip, bool hit)
 {
     const struct jit *j = tc->tcg->jit;
-    uint64_t slot = (rip >> JIT_JUMP_SHIFT) & (JIT_JUMP_SLOTS - 1);
+    uint64_t slot = rip & (JIT_JUMP_SLOTS - 1);
     struct jit_jumps *t = jumps_now(tc->cpu);
 
-    t->neg[slot] = hit ? -rip : -((slot ^ 1) << JIT_JUMP_SHIFT);
+    t->neg[slot] = hit ? -rip : -(slot ^ 1);
     t->code[slot] = (uintptr_t)(j->thunk.checked + j->to_x);
 }
 

@@ -28,8 +28,7 @@
 #define JIT_BLOCK_INSNS 48         /* at most */
 #define JIT_BLOCK_ROOM  (32 * KiB) /* host code of one block is smaller than this */
 
-#define JIT_JUMP_BITS  11
-#define JIT_JUMP_SHIFT 3 /* low bits of the address that do not choose the slot */
+#define JIT_JUMP_BITS  14
 #define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
 
 /* Bits of a block's mode beside those of cpu->mode: what FPU instructions may be emitted. */
@@ -62,6 +61,7 @@ struct jit_cpu {
     uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
     uint64_t low_mask[2];   /* the low 4, 5 bits */
     uint64_t df_mask;       /* EFLAGS.DF */
+    uint64_t no_df, no_if;  /* EFLAGS without that flag */
     uint64_t jump_mask;
     uint32_t mode; /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];

@@ -163,6 +163,11 @@ void host_pext(struct host_buf *b, unsigned dst, unsigned src, struct host_rm ma
     host_vex(b, HOP_F3 | HOP_0F38 | HOP_W, 0xf5, dst, src, &mask);
 }
 
+void host_pdep(struct host_buf *b, unsigned dst, unsigned src, struct host_rm mask)
+{
+    host_vex(b, HOP_F2 | HOP_0F38 | HOP_W, 0xf5, dst, src, &mask);
+}
+
 uint8_t *host_jmp(struct host_buf *b)
 {
     host_u8(b, 0xe9);

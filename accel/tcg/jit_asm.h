@@ -140,6 +140,9 @@ void host_rorx(struct host_buf *b, unsigned dst, unsigned src, unsigned count);
 /* dst = bits of src that the 64-bit mask in memory selects, packed; without flags (BMI2). */
 void host_pext(struct host_buf *b, unsigned dst, unsigned src, struct host_rm mask);
 
+/* The reverse: spreads low bits to where the mask has ones. */
+void host_pdep(struct host_buf *b, unsigned dst, unsigned src, struct host_rm mask);
+
 /* Jumps with a 32-bit displacement, to be filled in; return where it is. */
 uint8_t *host_jmp(struct host_buf *b);
 uint8_t *host_jcc(struct host_buf *b, unsigned cond);

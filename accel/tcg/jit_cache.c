@@ -115,7 +115,7 @@ void jit_free(struct jit *j)
 static void empty_jumps(struct jit_jumps *t)
 {
     for (uint64_t slot = 0; slot < JIT_JUMP_SLOTS; slot++) {
-        t->neg[slot] = -((slot ^ 1) << JIT_JUMP_SHIFT); /* a target that looks elsewhere */
+        t->neg[slot] = -(slot ^ 1); /* a target that looks elsewhere */
     }
 }
 
@@ -132,9 +132,11 @@ void jit_cpu_init(struct x86_cpu *cpu)
     jc->align_mask[0] = PAGE_MASK | 15;
     jc->align_mask[1] = PAGE_MASK | 31;
     jc->df_mask = FLAG_DF;
+    jc->no_df = (uint32_t)~FLAG_DF;
+    jc->no_if = (uint32_t)~FLAG_IF;
     jc->low_mask[0] = 15;
     jc->low_mask[1] = 31;
-    jc->jump_mask = (uint64_t)(JIT_JUMP_SLOTS - 1) << JIT_JUMP_SHIFT;
+    jc->jump_mask = JIT_JUMP_SLOTS - 1;
     for (unsigned set = 0; set < TLB_SETS; set++) {
         empty_jumps(&jc->jumps[set]);
     }
@@ -164,7 +166,7 @@ void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
     unsigned set = b->mode >> MODE_SET_SHIFT & 3;
-    unsigned slot = (b->rip >> JIT_JUMP_SHIFT) & (JIT_JUMP_SLOTS - 1);
+    unsigned slot = b->rip & (JIT_JUMP_SLOTS - 1);
 
     jc->jumps[set].neg[slot] = -b->rip;
     jc->jumps[set].code[slot] = (uintptr_t)(b->code + j->to_x);

@@ -32,6 +32,9 @@ uint32_t jit_mode(const struct x86_cpu *cpu)
     bool sse = !(cpu->cr0 & (CR0_TS | CR0_EM)) && (cpu->cr4 & CR4_OSFXSR) &&
                (cpu->mxcsr & ~0xe07fu) == 0x1f80; /* all masked; misaligned operands are not */
 
+    if (cpu->cpl == 1 || cpu->cpl == 2) {
+        return 0; /* code is translated for the kernel's or the user's rights */
+    }
     if (!(mode & MODE_CODE64) && (mode & (MODE_FLAT | MODE_CODE32 | MODE_PE | MODE_VM86)) !=
                                      (MODE_FLAT | MODE_CODE32 | MODE_PE)) {
         return 0;
@@ -194,14 +197,33 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, const struct
     return b;
 }
 
+/* The checked entry of the block at cpu->rip, if an indirect jump would find it; else NULL. */
+static const uint8_t *known_jump(struct x86_cpu *cpu)
+{
+    const struct jit_cpu *jc = jit_cpu_of(cpu);
+    unsigned set = cpu->mode >> MODE_SET_SHIFT & 3, slot = cpu->rip & (JIT_JUMP_SLOTS - 1);
+    const struct jit_jumps *t = &jc->jumps[set];
+
+    return t->neg[slot] == -cpu->rip && !(cpu->mode & MODE_SLOW) && !cpu->interrupt_shadow &&
+                   jit_mode(cpu) == jc->jump_mode[set]
+               ? (const uint8_t *)(uintptr_t)t->code[slot]
+               : NULL;
+}
+
 const uint8_t *jit_dispatch(struct x86_cpu *cpu)
 {
     struct tcg_cpu *tc = tcg_of(cpu);
     struct jit *j = tc->tcg->jit;
+    const uint8_t *known;
     struct jit_block *b;
 
     if (x86_disturbed(cpu) || tc->check) {
         return NULL;
+    }
+    known = known_jump(cpu);
+    if (known) {
+        flags_to_host(cpu);
+        return known;
     }
     jit_cpu_of(cpu)->lookups++;
     b = find(tc, 0, &no_recipe);

@@ -414,8 +414,8 @@ static struct jit_plan plan_of(const struct jit_tr *tr, const struct x86_insn *i
     struct jit_plan plan = {0};
 
     if ((row->needs & CPL0) || !(jit_plan_int(tr, i, &plan) || jit_plan_flow(tr, i, &plan) ||
-                                 jit_plan_string(tr, i, &plan) || jit_plan_simd(tr, i, &plan) ||
-                                 jit_plan_x87(tr, i, &plan))) {
+                                 jit_plan_string(tr, i, &plan) || jit_plan_system(tr, i, &plan) ||
+                                 jit_plan_simd(tr, i, &plan) || jit_plan_x87(tr, i, &plan))) {
         plan = (struct jit_plan){
             .call = true, .reads_flags = true, .writes_flags = true, .writes = 0xffff};
     }

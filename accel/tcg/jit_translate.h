@@ -167,10 +167,11 @@ struct jit_stub *jit_unshared_stub(struct jit_tr *tr);
 /* jit_log.c: writes the translated block to the log, for the topics that are on. */
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);
 
-/* jit_int.c, jit_flow.c, jit_string.c, jit_simd.c, jit_x87.c: each fills @plan and returns true if
- * it has an emitter for @i in this mode. */
+/* jit_int.c, jit_flow.c, jit_string.c, jit_system.c, jit_simd.c, jit_x87.c: each fills @plan and
+ * returns true if it has an emitter for @i in this mode. */
 bool jit_plan_int(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);

@@ -118,7 +118,7 @@ struct x86_tlb {
 };
 
 /* Room for the engine's per-CPU data behind the TLB; what it does not touch costs nothing. */
-#define X86_ENGINE_BYTES (256 * KiB)
+#define X86_ENGINE_BYTES (2 * MiB)
 
 /* What x86_cpu_new() makes. */
 struct x86_cpu_room {
