@@ -20,6 +20,8 @@ bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i)
     case OP_JMP:
     case OP_CALL_IND:
     case OP_JMP_IND:
+    case OP_PAUSE:
+    case OP_SERIALIZE:
     case OP_FXRSTOR:
     case OP_LDMXCSR:
         return true;

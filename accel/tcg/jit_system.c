@@ -124,8 +124,8 @@ bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct j
 
     switch (insn_row(i)->op) {
     case OP_STI:
-        if (tr->cur + 1 == tr->count) {
-            return false; /* its shadow would reach beyond the block */
+        if (tr->cur + 1 == tr->count || tcg_of(tr->cpu)->check) {
+            return false; /* its shadow would reach beyond the block; a check stops there */
         }
         p.emit = emit_flag;
         if (!at_cpl0(tr)) {

@@ -78,6 +78,17 @@ static bool area_equal(const struct machine_state *a, const struct machine_state
     return !memcmp(a->area + at, b->area + at, bytes);
 }
 
+/* A null selector's RPL is lost when the host's kernel returns to the program. */
+static bool selectors_differ(const struct machine_state *a, const struct machine_state *b)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(a->sel); n++) {
+        if (a->sel[n] != b->sel[n] && ((a->sel[n] | b->sel[n]) & ~3)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned state_differences(const struct machine_state *a, const struct machine_state *b,
                            unsigned bits, uint64_t undefined)
 {
@@ -99,7 +110,7 @@ unsigned state_differences(const struct machine_state *a, const struct machine_s
     }
     parts |= area_equal(a, b, AREA_MXCSR, 4) ? 0 : PART_MXCSR;
     parts |= area_equal(a, b, AREA_XMM, 256) && area_equal(a, b, AREA_YMM, 256) ? 0 : PART_VEC;
-    parts |= memcmp(a->sel, b->sel, sizeof(a->sel)) ? PART_SELECTORS : 0;
+    parts |= selectors_differ(a, b) ? PART_SELECTORS : 0;
     return parts;
 }
 
