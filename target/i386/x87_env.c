@@ -110,10 +110,12 @@ static void unpack_env(struct x86_cpu *cpu, const struct x86_insn *i, const uint
 
 static void load_image(struct x86_cpu *cpu, const struct x86_insn *i, uint8_t *bytes, unsigned len)
 {
-    uint64_t la = operand_linear(cpu, i, 0, len, /* write= */ false);
+    /* the control word comes first, and its fault before one of a later part */
+    uint64_t la = operand_linear(cpu, i, 0, 2, /* write= */ false);
 
     x87_check_alignment(cpu, la, MIN(i->width, 4));
-    mem_read_bytes(cpu, la, bytes, len);
+    mem_probe(cpu, la, 2, /* write= */ false);
+    mem_read_bytes(cpu, operand_linear(cpu, i, 0, len, /* write= */ false), bytes, len);
 }
 
 void exec_FNSTENV(struct x86_cpu *cpu, const struct x86_insn *i)
