@@ -25,7 +25,8 @@ static struct tcg *tcg_of_vcpu(const struct vcpu *v)
 }
 
 /* MiB of translated code when the user does not say. */
-#define TB_SIZE 256
+#define TB_SIZE     256
+#define TB_SIZE_MAX 1024 /* jumps reach 2 GiB */
 
 /* What translated code takes for granted: x86-64-v3. */
 static bool host_fits(void)
@@ -46,6 +47,10 @@ static bool tcg_init(struct accel *a, struct machine *m, GError **error)
     t->cpus = g_ptr_array_new();
     t->icount = m->icount.on ? icount_new(m) : NULL;
     if (t->use_jit && !t->icount && !t->one_insn && host_fits()) {
+        if (t->tb_size > TB_SIZE_MAX) {
+            return fail(error, "-accel tcg,tb-size=%" PRIu64 ": %u (MiB) is the most", t->tb_size,
+                        TB_SIZE_MAX);
+        }
         t->jit = jit_new(t, (t->tb_size ? t->tb_size : TB_SIZE) << 20, error);
         return t->jit;
     }

@@ -26,6 +26,7 @@ def output_of(*args, timeout=20):
     (["-machine", "pc,kernel_irqchip=split", "-accel", "tcg"], ["kernel-irqchip", "-accel kvm"]),
     (["-accel", "tcg,speed=high"], ["tcg", "speed"]),
     (["-accel", "tcg,jit=off,check=on"], ["check=on", "jit=off"]),
+    (["-accel", "tcg,tb-size=5000"], ["tb-size=5000", "1024"]),
     (["-accel", "tcg,check=on", "-icount", "1"], ["check=on", "-icount"]),
     (["-cpu", "Haswel"], ["Haswel", "did you mean 'Haswell'"]),
     (["-cpu", "qemu64,+avx3"], ["avx3"]),
