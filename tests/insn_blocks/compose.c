@@ -785,6 +785,7 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     c->counters = 0;
     c->subroutine_count = c->counter_count = c->template_count = c->depth = 0;
     c->far_at = CODE_MAIN_END;
+    c->far_slots = 0;
     c->trace.undefined = 0;
     c->trace.steps = 0;
     random_pointers(c);

@@ -179,14 +179,53 @@ static bool subroutine(struct composer *c)
     return true;
 }
 
+/*
+ * One in another page, at one of few places: other programs have something else there, in the same
+ * physical page or in another one.
+ */
+static bool far_subroutine(struct composer *c)
+{
+    unsigned slot = rng_below(&c->rng, FAR_SLOTS), at = CODE_FAR + slot * FAR_SLOT_BYTES, end;
+
+    if (c->subroutine_count == SUBROUTINES || (c->far_slots >> slot & 1)) {
+        return false;
+    }
+    end = compose_unseen(c, at, rng_below(&c->rng, 5));
+    compose_put(c, end, "\xc3", 1);
+    compose_item(c, at, end + 1 - at);
+    c->far_slots |= 1u << slot;
+    c->subroutines[c->subroutine_count++] = at;
+    return true;
+}
+
+/* JMP to the second page of the program, which goes on there. */
+static bool hop(struct composer *c)
+{
+    unsigned to = 0x1000 + rng_below(&c->rng, 0x400);
+    uint8_t jump[5] = {0xe9};
+
+    if (c->at > 0xf00) {
+        return false;
+    }
+    store_le32(jump + 1, to - (c->at + sizeof(jump)));
+    compose_save(c);
+    compose_put(c, c->at, jump, sizeof(jump));
+    if (trace_run(&c->trace, PROGRAM_CODE_AT + to) != TRACE_REACHED) {
+        return false; /* too many steps before */
+    }
+    compose_item(c, c->at, sizeof(jump));
+    c->at = to;
+    return true;
+}
+
 /* CALL of an earlier one: direct, by register, by memory. */
 static bool call(struct composer *c)
 {
     unsigned target, reg = rng_below(&c->rng, 8), n = 5;
     uint8_t code[8] = {0xe8};
 
-    if (!c->subroutine_count) {
-        return subroutine(c);
+    if (!c->subroutine_count || rng_chance(&c->rng, 15)) {
+        return rng_chance(&c->rng, 50) ? subroutine(c) : far_subroutine(c);
     }
     target = c->subroutines[rng_below(&c->rng, c->subroutine_count)];
     if (rng_chance(&c->rng, 30) && !((c->counters | c->pointers) >> reg & 1)) {
@@ -301,8 +340,14 @@ bool compose_branch(struct composer *c)
     if (kind < 75) {
         return call(c);
     }
-    if (kind < 80) {
+    if (kind < 78) {
         return subroutine(c);
     }
-    return kind < 90 ? loop_by_memory(c) : loop_by_register(c);
+    if (kind < 82) {
+        return far_subroutine(c);
+    }
+    if (kind < 85) {
+        return hop(c);
+    }
+    return kind < 92 ? loop_by_memory(c) : loop_by_register(c);
 }

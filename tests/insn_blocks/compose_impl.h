@@ -32,6 +32,9 @@ enum {
     COUNTERS = 8,
     MAX_TEMPLATES = 12,
     CODE_MAIN_END = 0x2000, /* behind it: subroutines that are written to */
+    CODE_FAR = 0x3000,      /* others, at a few places */
+    FAR_SLOTS = 16,
+    FAR_SLOT_BYTES = 0x100,
 };
 
 struct composer {
@@ -50,6 +53,7 @@ struct composer {
     unsigned subroutines[SUBROUTINES], subroutine_count;
     unsigned counter_count;
     unsigned far_at;                       /* free code from here on, behind CODE_MAIN_END */
+    uint32_t far_slots;                    /* that are taken, behind CODE_FAR */
     uint8_t templates[16 * MAX_TEMPLATES]; /* of code, in the data */
     unsigned template_count;
     unsigned depth; /* of loops and branches being composed */
