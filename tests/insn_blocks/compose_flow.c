@@ -210,8 +210,10 @@ static bool hop(struct composer *c)
     store_le32(jump + 1, to - (c->at + sizeof(jump)));
     compose_save(c);
     compose_put(c, c->at, jump, sizeof(jump));
-    if (trace_run(&c->trace, PROGRAM_CODE_AT + to) != TRACE_REACHED) {
-        return false; /* too many steps before */
+    if (trace_run(&c->trace, PROGRAM_CODE_AT + to) != TRACE_REACHED) { /* too many steps */
+        compose_take_back(c);
+        compose_remove(c, c->at, c->at + sizeof(jump));
+        return false;
     }
     compose_item(c, c->at, sizeof(jump));
     c->at = to;
