@@ -232,7 +232,7 @@ void compose_save(struct composer *c)
     c->saved.steps = c->trace.steps;
     memcpy(c->saved.data, engine_data(c->trace.e), PROGRAM_DATA_BYTES);
     if (c->p->writes_code) {
-        memcpy(c->saved.code, engine_code(c->trace.e), PROGRAM_CODE_BYTES);
+        engine_read_code(c->trace.e, 0, c->saved.code, PROGRAM_CODE_BYTES);
     }
 }
 
@@ -244,20 +244,20 @@ void compose_take_back(struct composer *c)
     c->trace.steps = c->saved.steps;
     memcpy(engine_data(c->trace.e), c->saved.data, PROGRAM_DATA_BYTES);
     if (c->p->writes_code) {
-        memcpy(engine_code(c->trace.e), c->saved.code, PROGRAM_CODE_BYTES);
+        engine_write_code(c->trace.e, 0, c->saved.code, PROGRAM_CODE_BYTES);
     }
 }
 
 void compose_put(struct composer *c, unsigned at, const void *bytes, unsigned len)
 {
     memcpy(c->p->code + at, bytes, len);
-    memcpy(engine_code(c->trace.e) + at, bytes, len);
+    engine_write_code(c->trace.e, at, bytes, len);
 }
 
 void compose_remove(struct composer *c, unsigned from, unsigned to)
 {
     memset(c->p->code + from, 0xcc, to - from);
-    memset(engine_code(c->trace.e) + from, 0xcc, to - from);
+    engine_write_code(c->trace.e, from, c->p->code + from, to - from);
 }
 
 void compose_item(struct composer *c, unsigned at, unsigned len)

@@ -282,7 +282,7 @@ static bool write_far(struct composer *c)
     unsigned far = c->far_at + rng_below(&c->rng, 700), end;
     uint8_t call[5] = {0xe8};
 
-    if (far + 0x80 > CODE_FAR || !pick_slot(c, far, &s)) {
+    if (far + 0x80 > PROGRAM_FAR_CODE || !pick_slot(c, far, &s)) {
         return false;
     }
     compose_save(c);

@@ -185,7 +185,8 @@ static bool subroutine(struct composer *c)
  */
 static bool far_subroutine(struct composer *c)
 {
-    unsigned slot = rng_below(&c->rng, FAR_SLOTS), at = CODE_FAR + slot * FAR_SLOT_BYTES, end;
+    unsigned slot = rng_below(&c->rng, FAR_SLOTS), at = PROGRAM_FAR_CODE + slot * FAR_SLOT_BYTES,
+             end;
 
     if (c->subroutine_count == SUBROUTINES || (c->far_slots >> slot & 1)) {
         return false;

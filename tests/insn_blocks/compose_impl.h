@@ -32,7 +32,6 @@ enum {
     COUNTERS = 8,
     MAX_TEMPLATES = 12,
     CODE_MAIN_END = 0x2000, /* behind it: subroutines that are written to */
-    CODE_FAR = 0x3000,      /* others, at a few places */
     FAR_SLOTS = 16,
     FAR_SLOT_BYTES = 0x100,
 };

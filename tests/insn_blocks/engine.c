@@ -25,19 +25,49 @@ static struct engine_space *space_of(struct engine *e)
     return &e->spaces[e->space];
 }
 
-static uint64_t code_gpa(const struct engine *e)
+/* Of the code page that holds offset @at. */
+static uint64_t code_gpa(const struct engine *e, unsigned at)
 {
-    return PHYS_CODE + PROGRAM_CODE_BYTES * e->spaces[e->space].frame;
+    unsigned page = at / PAGE_SIZE, frame = e->spaces[e->space].code_frames[page];
+
+    return PHYS_CODE + (frame * PROGRAM_CODE_PAGES + page) * PAGE_SIZE;
 }
 
 static uint64_t data_gpa(const struct engine *e)
 {
-    return PHYS_DATA + PROGRAM_DATA_BYTES * e->spaces[e->space].frame;
+    return PHYS_DATA + PROGRAM_DATA_BYTES * e->spaces[e->space].data_frame;
 }
 
-uint8_t *engine_code(const struct engine *e)
+void engine_read_code(const struct engine *e, unsigned at, void *buf, unsigned len)
 {
-    return e->ram->host + code_gpa(e);
+    uint8_t *to = buf;
+
+    while (len) {
+        unsigned n = MIN(len, PAGE_SIZE - at % PAGE_SIZE);
+
+        memcpy(to, e->ram->host + code_gpa(e, at) + at % PAGE_SIZE, n);
+        to += n;
+        at += n;
+        len -= n;
+    }
+}
+
+void engine_write_code(struct engine *e, unsigned at, const void *buf, unsigned len)
+{
+    const uint8_t *from = buf;
+
+    while (len) {
+        unsigned n = MIN(len, 64 - at % 64);
+        uint64_t gpa = code_gpa(e, at) + at % PAGE_SIZE;
+
+        if (memcmp(e->ram->host + gpa, from, n)) {
+            memcpy(e->ram->host + gpa, from, n);
+            ram_block_written(e->ram, gpa, n);
+        }
+        from += n;
+        at += n;
+        len -= n;
+    }
 }
 
 uint8_t *engine_data(const struct engine *e)
@@ -50,7 +80,8 @@ static void init_spaces(struct engine *e)
     world_init(&e->spaces[0].world, e->ram->host);
     world_init_second(&e->spaces[1].world, &e->spaces[0].world);
     for (unsigned n = 0; n < PROGRAM_SPACES; n++) {
-        e->spaces[n].frame = PROGRAM_FRAMES; /* none yet */
+        memset(e->spaces[n].code_frames, 0xff, PROGRAM_CODE_PAGES); /* none yet */
+        e->spaces[n].data_frame = PROGRAM_FRAMES;
         memset(e->spaces[n].rights, 0xff, PROGRAM_PAGES);
     }
 }
@@ -121,13 +152,13 @@ static void map_data(struct engine *e, unsigned page)
     x86_tlb_flush_page(e->cpu, la);
 }
 
-static void map_code(struct engine *e)
+static void map_code(struct engine *e, unsigned page)
 {
-    world_map(&space_of(e)->world, PROGRAM_CODE_AT, code_gpa(e), PROGRAM_CODE_BYTES,
+    uint64_t la = PROGRAM_CODE_AT + page * PAGE_SIZE;
+
+    world_map(&space_of(e)->world, la, code_gpa(e, page * PAGE_SIZE), PAGE_SIZE,
               WORLD_READ | (space_of(e)->code_writable ? WORLD_WRITE : 0));
-    for (unsigned at = 0; at < PROGRAM_CODE_BYTES; at += PAGE_SIZE) {
-        x86_tlb_flush_page(e->cpu, PROGRAM_CODE_AT + at);
-    }
+    x86_tlb_flush_page(e->cpu, la);
 }
 
 unsigned engine_rights(const struct engine *e, unsigned page)
@@ -143,29 +174,23 @@ void engine_set_rights(struct engine *e, unsigned page, unsigned rights)
     }
 }
 
-static void enter_frame(struct engine *e, unsigned frame, bool code_writable)
+/* Maps the pages that the program is to be in. */
+static void enter_frames(struct engine *e, const struct program *p)
 {
     struct engine_space *s = space_of(e);
-    bool other = s->frame != frame;
+    bool other_rights = s->code_writable != p->writes_code;
 
-    s->frame = frame;
-    if (other || s->code_writable != code_writable) {
-        s->code_writable = code_writable;
-        map_code(e);
+    s->code_writable = p->writes_code;
+    for (unsigned n = 0; n < PROGRAM_CODE_PAGES; n++) {
+        if (s->code_frames[n] != p->code_frames[n] || other_rights) {
+            s->code_frames[n] = p->code_frames[n];
+            map_code(e, n);
+        }
     }
-    for (unsigned n = 0; other && n < PROGRAM_PAGES; n++) {
-        map_data(e, n);
-    }
-}
-
-static void load_code(struct engine *e, const uint8_t *code)
-{
-    for (unsigned at = 0; at < PROGRAM_CODE_BYTES; at += 64) {
-        uint8_t *p = engine_code(e) + at;
-
-        if (memcmp(p, code + at, 64)) {
-            memcpy(p, code + at, 64);
-            ram_block_written(e->ram, code_gpa(e) + at, 64);
+    if (s->data_frame != p->data_frame) {
+        s->data_frame = p->data_frame;
+        for (unsigned n = 0; n < PROGRAM_PAGES; n++) {
+            map_data(e, n);
         }
     }
 }
@@ -214,8 +239,8 @@ void engine_load(struct engine *e, const struct program *p)
     if (e->space != p->space) {
         enter_space(e, p->space);
     }
-    enter_frame(e, p->frame, p->writes_code);
-    load_code(e, p->code);
+    enter_frames(e, p);
+    engine_write_code(e, 0, p->code, PROGRAM_CODE_BYTES);
     memcpy(engine_data(e), p->data, PROGRAM_DATA_BYTES);
     for (unsigned n = 0; n < PROGRAM_PAGES; n++) {
         engine_set_rights(e, n, p->rights[n]);
@@ -225,7 +250,7 @@ void engine_load(struct engine *e, const struct program *p)
 void engine_take_outcome(const struct engine *e, struct outcome *ret)
 {
     engine_state(e, &ret->state);
-    memcpy(ret->code, engine_code(e), PROGRAM_CODE_BYTES);
+    engine_read_code(e, 0, ret->code, PROGRAM_CODE_BYTES);
     memcpy(ret->data, engine_data(e), PROGRAM_DATA_BYTES);
 }
 

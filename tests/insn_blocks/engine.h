@@ -34,7 +34,7 @@ struct engine_ops {
 /* An address space, and how it maps a program's pages. */
 struct engine_space {
     struct world world;
-    unsigned frame;
+    uint8_t code_frames[PROGRAM_CODE_PAGES], data_frame;
     bool code_writable;
     uint8_t rights[PROGRAM_PAGES];
 };
@@ -54,8 +54,10 @@ struct engine *engine_new(const struct engine_ops *ops, const char *options, GEr
 /* NULL is fine. */
 void engine_free(struct engine *e);
 
-/* The guest's copies of the program's memory. */
-uint8_t *engine_code(const struct engine *e);
+/* The guest's copy of the code; a write is one that the engine hears of. */
+void engine_read_code(const struct engine *e, unsigned at, void *buf, unsigned len);
+void engine_write_code(struct engine *e, unsigned at, const void *buf, unsigned len);
+/* That of the data. */
 uint8_t *engine_data(const struct engine *e);
 
 /* Code, data, page rights and registers as the program begins. */

@@ -104,6 +104,10 @@ static bool refer(struct judge *j, const struct program *p)
         j->usual = *p;
         j->usual.demand = false;
         program_usual_rights(j->usual.rights);
+        if (p->replaced_at) {
+            memcpy(j->usual.code + p->replaced_at, p->replaced_code, sizeof(p->replaced_code));
+            j->usual.code_frames[p->replaced_at / 0x1000] = p->replaced_frame;
+        }
         j->usual_valid = trace_program(&j->trace, &j->usual, &j->usual_end);
         j->usual_undefined = j->trace.undefined;
     }

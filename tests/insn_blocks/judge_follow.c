@@ -28,14 +28,10 @@ static bool same_state(struct judge *j, const struct program *p)
 static bool within_string(struct judge *j, const struct program *p)
 {
     static const uint8_t moving[] = {X86_RAX, X86_RCX, X86_RSI, X86_RDI};
-    const struct x86_cpu *cpu = j->trace.e->cpu;
-    uint64_t at = cpu->rip - PROGRAM_CODE_AT;
     struct x86_insn i;
 
-    if (!program_in_code(cpu->rip) ||
-        x86_decode(cpu->decoder, guest_mode(p->bits), engine_code(j->trace.e) + at,
-                   PROGRAM_CODE_BYTES - at, &i) != DECODE_OK ||
-        !(insn_row(&i)->needs & REP) || !(i.prefixes & (PREFIX_REPZ | PREFIX_REPNZ))) {
+    if (!trace_decode(&j->trace, &i) || !(insn_row(&i)->needs & REP) ||
+        !(i.prefixes & (PREFIX_REPZ | PREFIX_REPNZ))) {
         return false;
     }
     for (unsigned n = 0; n < sizeof(moving); n++) {

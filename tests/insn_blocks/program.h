@@ -20,6 +20,7 @@
 
 enum {
     PROGRAM_CODE_BYTES = 0x4000,
+    PROGRAM_CODE_PAGES = PROGRAM_CODE_BYTES / 0x1000,
     PROGRAM_PAGES = 6, /* four to read and write, one absent, one to read */
     PROGRAM_DATA_BYTES = PROGRAM_PAGES * 0x1000,
     PROGRAM_STACK_TOP = 0x3c00, /* offset of the stack pointer at first */
@@ -32,7 +33,8 @@ enum {
     PROGRAM_STACK_PAGE = 3,
     PROGRAM_SPACES = 2,
     PROGRAM_FRAMES = 3,
-    PROGRAM_SAVED = 0x5c00, /* a state for XRSTOR, to be read only */
+    PROGRAM_SAVED = 0x5c00,    /* a state for XRSTOR, to be read only */
+    PROGRAM_FAR_CODE = 0x3000, /* subroutines that other code calls are from here on */
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };
@@ -48,14 +50,18 @@ struct program {
     uint16_t entry;
     unsigned count;
     struct item items[PROGRAM_ITEMS];
-    unsigned repeat;  /* runs on the engine */
-    uint8_t space;    /* address space of the guest, 0 or 1 */
-    uint8_t frame;    /* set of physical pages, below PROGRAM_FRAMES */
+    unsigned repeat;                         /* runs on the engine */
+    uint8_t space;                           /* address space of the guest, 0 or 1 */
+    uint8_t code_frames[PROGRAM_CODE_PAGES]; /* in which physical page each is */
+    uint8_t data_frame;
     bool writes_code; /* the code pages are writable */
     bool warm;        /* the engine runs it with the usual rights before */
     bool interrupts;  /* external ones come while the engine runs it */
     bool demand;      /* pages that are absent are there after their first fault */
     uint8_t rights[PROGRAM_PAGES];
+    /* a subroutine in another page: before, a page with other code was there */
+    uint16_t replaced_at; /* 0: no */
+    uint8_t replaced_frame, replaced_code[8];
     uint8_t code[PROGRAM_CODE_BYTES];
     struct machine_state state;
     uint8_t data[PROGRAM_DATA_BYTES];

@@ -61,6 +61,18 @@ static unsigned pick_repeat(struct session *s)
                                  : 400; /* for those who look at what is hot */
 }
 
+/* Where the program's pages are, often all in one set. */
+static void random_frames(struct session *s)
+{
+    bool one = rng_chance(&s->rng, 60);
+    uint8_t frame = rng_below(&s->rng, PROGRAM_FRAMES);
+
+    s->p.data_frame = frame;
+    for (unsigned n = 0; n < PROGRAM_CODE_PAGES; n++) {
+        s->p.code_frames[n] = one ? frame : rng_below(&s->rng, PROGRAM_FRAMES);
+    }
+}
+
 static void make_program(struct session *s, uint64_t number)
 {
     const struct session_options *o = s->options;
@@ -90,7 +102,7 @@ static void make_program(struct session *s, uint64_t number)
     s->p.repeat = pick_repeat(s);
     s->p.interrupts = wish.rings;
     s->p.space = rng_below(rng, PROGRAM_SPACES);
-    s->p.frame = rng_below(rng, PROGRAM_FRAMES);
+    random_frames(s);
 }
 
 /* The rights that a fault program has in turn; after each it is run with the usual ones again. */
@@ -125,6 +137,27 @@ static bool fault_form(struct session *s, unsigned form)
     return true;
 }
 
+/* The page of a subroutine is replaced by one with other code: it returns at once. */
+static bool replaced_form(struct session *s)
+{
+    struct program *p = &s->p;
+
+    for (unsigned n = 0; n < p->count; n++) {
+        unsigned at = p->items[n].at, page = at / 0x1000;
+
+        if (at >= PROGRAM_FAR_CODE) {
+            p->replaced_at = at;
+            p->replaced_frame = p->code_frames[page];
+            memcpy(p->replaced_code, p->code + at, sizeof(p->replaced_code));
+            p->code_frames[page] = (p->replaced_frame + 1) % PROGRAM_FRAMES;
+            p->code[at] = 0xc3;
+            p->warm = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The next form of the program at hand; false: that was all. */
 static bool next_form(struct session *s, unsigned form)
 {
@@ -138,11 +171,16 @@ static bool next_form(struct session *s, unsigned form)
             rng_chance(&s->rng, 60) ? WORLD_ABSENT : WORLD_READ;
         return true;
     }
+    if (form == STATES + 1 && s->kind == SESSION_PLAIN) {
+        program_usual_rights(s->p.rights);
+        s->p.demand = false;
+        return replaced_form(s);
+    }
     if (form >= STATES) {
         return false;
     }
     if (form) {
-        s->p.frame = rng_below(&s->rng, PROGRAM_FRAMES);
+        random_frames(s);
         compose_other_state(s->composer, rng_next(&s->rng), &s->p);
     }
     return true;

@@ -12,14 +12,18 @@
 #include "tests/insn_lib/guest.h"
 #include "tests/insn_lib/native.h"
 
-/* The instruction at RIP; false when there is none, which the step will find too. */
-static bool decode_next(const struct trace *t, struct x86_insn *ret)
+bool trace_decode(const struct trace *t, struct x86_insn *ret)
 {
     const struct x86_cpu *cpu = t->e->cpu;
     uint64_t at = cpu->rip - PROGRAM_CODE_AT;
+    unsigned have = MIN(PROGRAM_CODE_BYTES - at, 15);
+    uint8_t code[15];
 
-    return x86_decode(cpu->decoder, t->e->cpu->mode, engine_code(t->e) + at,
-                      PROGRAM_CODE_BYTES - at, ret) == DECODE_OK;
+    if (!program_in_code(cpu->rip)) {
+        return false;
+    }
+    engine_read_code(t->e, at, code, have);
+    return x86_decode(cpu->decoder, cpu->mode, code, have, ret) == DECODE_OK;
 }
 
 /* Memory that only the host has, or that it reports differently, must not have been asked for. */
@@ -41,7 +45,7 @@ enum trace_end trace_step(struct trace *t)
         return TRACE_INVALID;
     }
     t->ignored = 0;
-    if (decode_next(t, &t->last)) {
+    if (trace_decode(t, &t->last)) {
         const struct x86_insn *i = &t->last;
 
         if ((insn_flags_read(cpu, i) & undefined) || !insn_comparable(cpu, i) ||

@@ -27,6 +27,9 @@ struct trace {
 /* Loads a program; nothing is undefined. */
 void trace_begin(struct trace *t, const struct program *p);
 
+/* The instruction at RIP; false when there is none, which the step will find too. */
+bool trace_decode(const struct trace *t, struct x86_insn *ret);
+
 /* One instruction; TRACE_REACHED: it has no exception. */
 enum trace_end trace_step(struct trace *t);
 
