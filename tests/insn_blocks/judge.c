@@ -38,13 +38,21 @@ bool judge_says(struct judge *j, const char *who, unsigned parts)
 
 /* ---- executors --------------------------------------------------------------------------- */
 
-/* When one of two pages may be named, that one's error code goes with it. */
+static bool is_access_fault(const struct outcome *o)
+{
+    return o->state.vector == EXC_SS || o->state.vector == EXC_GP || o->state.vector == EXC_PF;
+}
+
+/*
+ * Of operands that processors touch piece by piece, in their own order, one of two pages may be
+ * named, or one's limit. The error code goes with it.
+ */
 static unsigned ignored_at_fault(const struct judge *j)
 {
-    bool pages = j->reference.ignored & PART_CR2 && j->soft.state.vector == EXC_PF &&
-                 j->other.state.vector == EXC_PF;
+    bool pieces =
+        j->reference.ignored & PART_CR2 && is_access_fault(&j->soft) && is_access_fault(&j->other);
 
-    return j->reference.ignored | (pages ? PART_VECTOR : 0);
+    return j->reference.ignored | (pieces ? PART_VECTOR : 0);
 }
 
 static bool host_differs(struct judge *j, const struct program *p)
