@@ -3,7 +3,7 @@
  * Random programs of many instructions: host CPU, interpreter and the engines of accel/ compared.
  *
  *   blocks [--plain] [--smc] [--faults] [--interrupts] [--all]
- *          [--seed N] [--count N] [--seconds N] [--case N] [--32bit | --64bit]
+ *          [--seed N] [--first N] [--count N] [--seconds N] [--case N] [--32bit | --64bit]
  *          [--length N] [--repeat N] [--engine OPTIONS] [--no-host] [--no-engine]
  *          [--no-fork] [--no-shrink] [--keep-going] [--list]
  *
@@ -11,7 +11,8 @@
  * code; --faults: with an instruction of each row whose operand's page is there, absent, read only,
  * or comes when it is asked for; --interrupts: that are interrupted on the engine, where any state
  * the interpreter comes by may be seen. --case runs one program again, as a report names it, with
- * the same kinds and sizes; --engine gives properties to accel/tcg, as after "-accel tcg,";
+ * the same kinds and sizes; should it take programs before it, --first and --count say which
+ * numbers to run; --engine gives properties to accel/tcg, as after "-accel tcg,";
  * --no-fork is for debuggers. Without options it is a GLib test.
  *
  * What is compared: general registers, RIP, flags that are defined, x87, MXCSR, vectors, memory,
@@ -81,6 +82,8 @@ static bool parse_number(struct session_options *o, const char *name, const char
         o->seed = n;
     } else if (!strcmp(name, "--count")) {
         o->count = n;
+    } else if (!strcmp(name, "--first")) {
+        o->first = n;
     } else if (!strcmp(name, "--seconds")) {
         o->ms = 1000 * n;
     } else if (!strcmp(name, "--length")) {

@@ -10,9 +10,10 @@
 
 /* Shared with the child. */
 struct guard_progress {
-    uint64_t steps;        /* changes at least every GUARD_PATIENCE_S seconds */
+    uint64_t steps;        /* changes as long as all is well */
     uint64_t number, form; /* what it is about */
-    uint64_t failures;
+    uint64_t programs, runs, interrupts, failures;
+    bool fails; /* the program at hand */
 };
 
 /* Zeroed; NULL when there is no memory. */

@@ -30,7 +30,8 @@ struct session {
     unsigned kind;  /* enum session_kinds */
     GArray *rows;   /* int: with operands in memory */
     struct rng rng; /* of the program at hand */
-    uint64_t programs, runs;
+    uint64_t next;  /* number */
+    int64_t end;    /* in time */
 };
 
 /* ---- programs ---------------------------------------------------------------------------- */
@@ -188,54 +189,65 @@ static bool next_form(struct session *s, unsigned form)
 
 /* ---- in the child ------------------------------------------------------------------------ */
 
-static void failed(struct session *s, uint64_t number)
+static void announce(const struct session *s, const char *what)
 {
-    s->progress->failures++;
-    printf("failure, again by: --seed %llu --case %llu\n", (long long)s->options->seed,
-           (long long)number);
+    printf("%s, again by: --seed %llu --case %llu\n", what, (long long)s->options->seed,
+           (long long)s->progress->number);
+    fflush(stdout);
+}
+
+/* False: not if it is run again, so a child of its own is to see to it. */
+static bool report_failure(struct session *s)
+{
+    s->progress->fails = !judge_fails(&s->judge, &s->p);
+    if (s->progress->fails) {
+        return false;
+    }
+    announce(s, "failure");
     if (!s->options->no_shrink) {
         judge_shrink(&s->judge, &s->p);
     }
     judge_report(&s->judge, &s->p);
+    return true;
 }
 
-static void run_one(struct session *s, uint64_t number)
+/* False: the session ends here. */
+static bool run_one(struct session *s, uint64_t number)
 {
+    struct guard_progress *g = s->progress;
+
     make_program(s, number);
-    s->programs++;
+    g->programs++;
     for (unsigned form = 0; next_form(s, form); form++) {
-        s->progress->number = number;
-        s->progress->form = form;
-        s->progress->steps++;
+        g->number = number;
+        g->form = form;
+        g->steps++;
         if (judge_fails(&s->judge, &s->p)) {
-            failed(s, number);
-            return;
+            g->failures++;
+            return report_failure(s) && s->options->keep_going;
         }
-        s->runs += s->judge.valid;
+        g->runs += s->judge.valid;
         if (s->options->show) {
             judge_report(&s->judge, &s->p);
         }
     }
+    return true;
 }
 
 static void run_all(struct session *s)
 {
     const struct session_options *o = s->options;
-    int64_t end = g_get_monotonic_time() + (int64_t)o->ms * G_TIME_SPAN_MILLISECOND;
 
     if (o->has_case) {
         run_one(s, o->one_case);
-        return;
-    }
-    for (uint64_t n = 0; o->count ? n < o->count : g_get_monotonic_time() < end; n++) {
-        run_one(s, n);
-        if (s->progress->failures && !o->keep_going) {
-            break;
+    } else {
+        for (uint64_t n = s->next; o->count ? n < o->count : g_get_monotonic_time() < s->end; n++) {
+            if (!run_one(s, n)) {
+                break;
+            }
         }
     }
-    printf("%llu programs, %llu runs, %llu interrupts, %llu failures (seed %llu)\n",
-           (long long)s->programs, (long long)s->runs, (long long)s->judge.interrupts,
-           (long long)s->progress->failures, (long long)o->seed);
+    s->progress->interrupts += s->judge.interrupts;
 }
 
 /* The executors that are judged. */
@@ -290,77 +302,121 @@ static void work_all(void *opaque)
 
 static void judge_one(struct session *s)
 {
-    judge_fails(&s->judge, &s->p);
+    s->progress->fails = judge_fails(&s->judge, &s->p);
 }
 
-static void work_one(void *opaque)
+static void report_one(struct session *s)
+{
+    judge_fails(&s->judge, &s->p);
+    judge_report(&s->judge, &s->p);
+}
+
+static void work_judge(void *opaque)
 {
     with_judge(opaque, judge_one);
 }
 
-static bool crashes(void *opaque, const struct program *p)
+static void work_report(void *opaque)
+{
+    with_judge(opaque, report_one);
+}
+
+/* Whether the program fails by itself in a new process, or does not live through it. */
+static bool fails_alone(void *opaque, const struct program *p)
 {
     struct session *s = opaque;
 
     if (p != &s->p) {
         s->p = *p;
     }
-    return guard_run(s->progress, PATIENCE_ONE_S, work_one, s);
+    s->progress->fails = false;
+    return guard_run(s->progress, PATIENCE_ONE_S, work_judge, s) || s->progress->fails;
 }
 
-/* What the child was at: made again, made smaller, and shown. */
-static void report_crash(struct session *s, const char *what)
+/* What the child was at: made again, made smaller with a process for each attempt, and shown. */
+static void report_alone(struct session *s)
 {
     struct program *p = g_new(struct program, 1);
-    uint64_t number = s->progress->number;
     unsigned last = s->progress->form;
 
-    printf("%s, again by: --seed %llu --case %llu\n", what, (long long)s->options->seed,
-           (long long)number);
-    fflush(stdout);
-    make_program(s, number);
+    make_program(s, s->progress->number);
     for (unsigned form = 0; form <= last; form++) {
         next_form(s, form);
     }
     *p = s->p;
-    if (!crashes(s, p)) {
-        printf("  not alone: what ran before is needed\n");
+    if (!fails_alone(s, p)) {
+        printf("  not alone: what ran before is needed, see --first\n");
     } else if (!s->options->no_shrink) {
-        judge_shrink_by(p, crashes, s);
+        judge_shrink_by(p, fails_alone, s);
     }
-    program_print(p);
+    s->p = *p;
+    if (guard_run(s->progress, PATIENCE_ONE_S, work_report, s)) {
+        program_print(p);
+    }
     g_free(p);
 }
 
-uint64_t session_run(const struct session_options *o)
+static void run_in_children(struct session *s)
 {
-    struct session *s = g_new0(struct session, 1);
-    GError *error = NULL;
-    uint64_t failures = 1;
+    const struct session_options *o = s->options;
+    bool more;
 
-    s->options = o;
-    s->progress = guard_progress_new();
-    s->composing = engine_new(&engine_step, NULL, &error);
-    g_assert_no_error(error);
-    s->composer = composer_new(s->composing);
+    do {
+        const char *what;
+
+        s->progress->fails = false;
+        what = guard_run(s->progress, PATIENCE_S, work_all, s);
+        s->progress->failures += what != NULL;
+        more = what || s->progress->fails;
+        if (more) {
+            announce(s, what ? what : "failure");
+            report_alone(s);
+            s->next = s->progress->number + 1;
+        }
+    } while (more && o->keep_going && !o->has_case);
+}
+
+static void find_rows(struct session *s)
+{
     s->rows = g_array_new(FALSE, FALSE, sizeof(int));
     for (unsigned row = 0; row < x86_row_count; row++) {
         if (compose_row_has_memory(s->composer, row)) {
             g_array_append_val(s->rows, row);
         }
     }
+}
+
+static void print_totals(const struct session *s)
+{
+    const struct guard_progress *g = s->progress;
+
+    printf("%llu programs, %llu runs, %llu interrupts, %llu failures (seed %llu)\n",
+           (long long)g->programs, (long long)g->runs, (long long)g->interrupts,
+           (long long)g->failures, (long long)s->options->seed);
+}
+
+uint64_t session_run(const struct session_options *o)
+{
+    struct session *s = g_new0(struct session, 1);
+    GError *error = NULL;
+    uint64_t failures;
+
+    s->options = o;
+    s->next = o->first;
+    s->end = g_get_monotonic_time() + (int64_t)o->ms * G_TIME_SPAN_MILLISECOND;
+    s->progress = guard_progress_new();
+    g_assert_nonnull(s->progress);
+    s->composing = engine_new(&engine_step, NULL, &error);
+    g_assert_no_error(error);
+    s->composer = composer_new(s->composing);
+    find_rows(s);
     if (o->no_fork) {
         work_all(s);
-        failures = s->progress->failures;
-    } else if (s->progress) {
-        const char *what = guard_run(s->progress, PATIENCE_S, work_all, s);
-
-        if (what) {
-            s->progress->failures++;
-            report_crash(s, what);
-        }
-        failures = s->progress->failures;
+    } else {
+        run_in_children(s);
     }
+    print_totals(s);
+    failures = s->progress->failures;
     g_array_free(s->rows, TRUE);
     composer_free(s->composer);
     engine_free(s->composing);

@@ -21,7 +21,8 @@ enum session_kinds {
 struct session_options {
     uint64_t seed;
     uint64_t ms;        /* how long */
-    uint64_t count;     /* of programs, instead of that; 0: by time */
+    uint64_t count;     /* of programs, with those before the first; 0: by time */
+    uint64_t first;     /* the number of the first */
     uint64_t one_case;  /* with has_case: this program alone */
     unsigned kinds;     /* enum session_kinds */
     unsigned bits;      /* of the code; 0: both */
