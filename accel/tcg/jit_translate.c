@@ -275,7 +275,9 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
 
     jit_need_flags(tr);
     e = new_exit(tr, target);
-    e->recipe = tr->recipe;
+    if (!tr->incoming || tr->block->wants_recipe) { /* else the block may be one for all entries */
+        e->recipe = tr->recipe;
+    }
     s = jit_new_stub(tr);
     s->id = (uint32_t)(e - tr->jit->exits);
     s->is_exit = true;
