@@ -441,6 +441,7 @@ void check_run(struct tcg_cpu *tc, const struct jit_block *b)
 
     jit_fpu_save(cpu);
     memcpy(&c->unwind, &cpu->unwind, sizeof(c->unwind));
+    c->from = c->start.rip;
     c->block = b;
     c->insns = decoded(c, tc, b);
     c->count = c->page_count = 0;

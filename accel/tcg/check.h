@@ -88,6 +88,7 @@ struct check {
     bool left;            /* it went on in another variant of the block, which is not run now */
     unsigned again;       /* instructions that CHECK_AGAIN has done */
     uint64_t random;
+    uint64_t from;            /* where the block before began */
     struct jit_recipe recipe; /* for the flags where translated code has left the block */
     uint64_t stray_la;
     /* pages written */

@@ -137,6 +137,21 @@ static void append_state(struct x86_cpu *cpu, const struct check_state *s, const
     x86_cpu_dump(cpu, /* fpu= */ true, append_text, text);
 }
 
+/* How the block was come to, if it knows. */
+static void append_entry(const struct tcg_cpu *tc, GString *text)
+{
+    const struct check *c = tc->check;
+    const struct jit_recipe *r = &c->block->recipe;
+
+    if (r->kind) {
+        g_string_append_printf(text, "entered with known flags: recipe %u, %u bytes, register %u, ",
+                               r->kind, r->bytes, r->a);
+        g_string_append_printf(text, r->b == HOST_NONE ? "constant %#x\n" : "register %u\n",
+                               r->b == HOST_NONE ? (unsigned)r->imm : r->b);
+        g_string_append_printf(text, "by a block that began at %#" PRIx64 "\n", c->from);
+    }
+}
+
 char *check_report(struct tcg_cpu *tc, const char *lines)
 {
     const struct check *c = tc->check;
@@ -149,6 +164,7 @@ char *check_report(struct tcg_cpu *tc, const char *lines)
                            "instructions of the block at %#" PRIx64 ", mode %#x\n%sguest code:\n",
                            tc->cpu->index, c->count, b->count, b->rip, b->mode, lines);
     x86_disassemble(b->host, b->bytes, b->rip, bits, append_text, text);
+    append_entry(tc, text);
     if (log_on(LOG_OUT_ASM)) {
         g_string_append(text, "host code:\n");
         x86_disassemble(b->code, b->code_bytes, (uintptr_t)b->code + (uintptr_t)tc->tcg->jit->to_x,

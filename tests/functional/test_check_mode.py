@@ -25,7 +25,7 @@ def boot(tmp_path, kernel, *args, **options):
     initrd = tmp_path / "initrd"
     script("make-initramfs", initrd)
     return VM(*args, accel="tcg,check=on", kernel=script("fetch-kernel", *KERNELS[kernel]),
-              initrd=initrd, append="console=ttyS0 panic=-1 nokaslr", m="512M", **options)
+              initrd=initrd, append="console=ttyS0 panic=-1 nokaslr cryptomgr.notests", m="512M", **options)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
