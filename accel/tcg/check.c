@@ -165,6 +165,7 @@ static bool execute(struct check *c, struct x86_cpu *cpu)
     cpu->start_rip = cpu->rip;
     cpu->insn = i;
     cpu->rip = next;
+    cpu->interrupt_shadow = false; /* of an STI before it */
     x86_exec(cpu, i);
     if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != (c->block->mode & ~JIT_MODE_UNSHARED)) {
         return false; /* as jit_slow() sees it */
@@ -172,10 +173,18 @@ static bool execute(struct check *c, struct x86_cpu *cpu)
     return !taken && cpu->rip == next && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
 }
 
+/* Whether a run that ended after @n instructions, the last with @on, is still in the block: then it
+ * shows no shadow of STI, which is for what follows there. */
+static bool inside(const struct check *c, unsigned n, bool on)
+{
+    return on && n < c->block->count;
+}
+
 /* The first run's instruction at hand is the interpreter's alone, and the last one. */
 static void stop_before(struct check *c)
 {
     c->want = c->last;
+    c->want.interrupt_shadow = false;
     c->stops = true;
     c->stop = c->last.rip;
     c->alone_insns++;
@@ -223,6 +232,7 @@ static void interpret(struct check *c, struct x86_cpu *cpu)
             break;
         }
     }
+    c->inside = inside(c, c->count, on);
 }
 
 /* The block, as far as it can be compared, for the guest. */
@@ -242,6 +252,7 @@ static void run_first(struct check *c, struct x86_cpu *cpu)
     }
     if (counts) {
         c->want = c->now;
+        c->want.interrupt_shadow &= !c->inside;
     }
 }
 
@@ -250,17 +261,15 @@ static unsigned interpret_again(struct check *c, struct x86_cpu *cpu, unsigned l
                                 uint64_t until)
 {
     unsigned n = 0;
+    bool on = true;
 
     c->undefined = 0;
-    while (n < limit && cpu->rip != until && next_insn(c, n)) {
-        bool on = execute(c, cpu);
-
+    while (on && n < limit && cpu->rip != until && next_insn(c, n)) {
+        on = execute(c, cpu);
         c->undefined = check_flags_undefined(c->insn, c->undefined);
         n++;
-        if (!on) {
-            break;
-        }
     }
+    c->inside = inside(c, n, on);
     return n;
 }
 
@@ -275,6 +284,7 @@ static void run_again(struct check *c, struct x86_cpu *cpu, uint64_t until, stru
     } else {
         c->again = interpret_again(c, cpu, c->count + (c->want.vector >= 0), until);
         save(cpu, ret);
+        ret->interrupt_shadow &= !c->inside;
     }
     check_memory_end_copies(cpu);
 }
@@ -446,6 +456,7 @@ void check_run(struct tcg_cpu *tc, const struct jit_block *b)
     c->insns = decoded(c, tc, b);
     c->count = c->page_count = 0;
     c->undefined = 0;
+    c->inside = false;
     c->stops = c->reads_undefined = c->alone = false;
     g_array_set_size(c->spans, 0);
     c->recipe.kind = RECIPE_NONE;

@@ -81,6 +81,7 @@ struct check {
     unsigned count;               /* instructions that are compared */
     uint64_t stop;        /* the one at this address is not done by the translated code ... */
     bool stops;           /* ... if so */
+    bool inside;          /* the interpreter has not left the block */
     uint32_t undefined;   /* status flags without a defined value at the end */
     bool reads_undefined; /* and one was read: a difference says nothing */
     bool alone;           /* the present instruction is the interpreter's alone */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the comparison of blocks must know of single instructions. */
+/*
+ * What the comparison of blocks must know of single instructions.
+ *
+ * Translated code can be stopped before an instruction only at a site: so whatever has an emitter
+ * that does without must be repeatable.
+ */
 #include "accel/tcg/check.h"
 
 bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i)
@@ -30,7 +35,6 @@ bool check_repeatable(const struct x86_cpu *cpu, const struct x86_insn *i)
     case OP_RDPMC:
     case OP_RDRAND:
     case OP_RDSEED:
-    case OP_STI:
     case OP_WRFSBASE:
     case OP_WRGSBASE:
     case OP_LAR: /* these read by other TLB entries */
