@@ -78,13 +78,13 @@ def app_tests():
     return [Test("apps", label, label) for label in listed]
 
 
-def app_prefix(tree):
-    """What runs a command in TREE as a guest does: arguments to put before it."""
+def tree_prefix(tree, programs):
+    """What runs a command in TREE, with PROGRAMS as /bench: arguments to put before it."""
     enter = ('mount --rbind /dev "$0/dev" && mount --rbind /proc "$0/proc" && '
              'mount -t tmpfs tmpfs "$0/tmp" && mount --bind "$1" "$0/bench" && shift && '
              'exec chroot "$0" env -i "$@"')
     os.makedirs(os.path.join(tree, "bench"), exist_ok=True)
-    return ["unshare", "-m" if os.getuid() == 0 else "-rm", "sh", "-c", enter, tree, APPS]
+    return ["unshare", "-m" if os.getuid() == 0 else "-rm", "sh", "-c", enter, tree, programs]
 
 
 def busybox():
@@ -96,8 +96,8 @@ def busybox():
     return data[start:start + size]
 
 
-def app_initrd(tree):
-    """An initramfs: all of TREE that is needed, the tests, guest-init and the tools it calls."""
+def tree_initrd(tree, programs, not_needed=()):
+    """An initramfs: all of TREE but NOT_NEEDED, PROGRAMS (a folder), guest-init, tools it calls."""
     files = {}
 
     def take(name, path):
@@ -110,17 +110,16 @@ def app_initrd(tree):
             with open(path, "rb") as f:
                 files[name] = (mode, f.read())
 
-    for folder, folders, names in os.walk(tree):
-        for name in sorted(folders + names):
-            path = os.path.join(folder, name)
-            inside = os.path.relpath(path, tree)
-            if not any(fnmatch.fnmatch(inside, pattern) for pattern in NOT_NEEDED):
-                take(inside, path)
-    for name in sorted(os.listdir(APPS)):
-        take(f"bench/{name}", os.path.join(APPS, name))
+    for top, prefix in ((tree, ""), (programs, "bench/")):
+        for folder, folders, names in os.walk(top):
+            for name in sorted(folders + names):
+                path = os.path.join(folder, name)
+                inside = prefix + os.path.relpath(path, top)
+                if not any(fnmatch.fnmatch(inside, pattern) for pattern in not_needed):
+                    take(inside, path)
     take("init", os.path.join(HERE, "guest-init"))
     files["bench/busybox"] = (0o755, busybox())
-    for tool in ("mount", "poweroff"):
+    for tool in ("mount", "poweroff", "ip"):
         files[f"usr/bin/{tool}"] = (stat.S_IFLNK | 0o777, b"/bench/busybox")
     return archive(files)
 
@@ -133,11 +132,11 @@ class Apps:
         self.title = f"{len(tests)} applications"
         self.tree = fetch("fetch-tree", "apps", *APP_PACKAGES)
         self.kernel = fetch("fetch-kernel")
-        self.initrd = app_initrd(self.tree)
+        self.initrd = tree_initrd(self.tree, APPS, NOT_NEEDED)
 
     def runner(self, command):
         if not command:
-            return Host("/bench", app_prefix(self.tree))
+            return Host("/bench", tree_prefix(self.tree, APPS))
         return Guest([*command, "-m", "2048"], self.kernel, self.initrd)
 
 
