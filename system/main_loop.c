@@ -49,7 +49,9 @@ static int64_t until_timer(struct machine *m)
         int64_t deadline = clock_deadline_ns(clocks[i]);
 
         if (deadline != INT64_MAX) {
-            least = MIN(least, MAX(deadline - clock_now_ns(clocks[i]), 0));
+            int64_t left = deadline - clock_now_ns(clocks[i]); /* once: MAX() looks twice */
+
+            least = MIN(least, MAX(left, 0));
         }
     }
     return least == INT64_MAX ? -1 : least;

@@ -512,7 +512,9 @@ static void pass_time(struct icount *ic, struct tcg_cpu *tc, int64_t until_ns)
             return;
         }
     } else if (!wait_for_work(ic, tc, until_ns, left_ns)) { /* woken by the outside */
-        left_ns = MIN(left_ns, monotonic_ns() - begin_ns);
+        int64_t slept_ns = monotonic_ns() - begin_ns;
+
+        left_ns = MIN(left_ns, slept_ns);
     }
     __atomic_store_n(&ic->idle_ns, ic->idle_ns + left_ns, __ATOMIC_RELAXED);
     clock_advance(ic->clock, left_ns);
@@ -535,12 +537,12 @@ static bool idle(struct icount *ic, struct tcg_cpu *tc)
 /* MWAIT. */
 static void nap(struct icount *ic, struct tcg_cpu *tc)
 {
-    int64_t end_ns = clock_now_ns(ic->clock) + MWAIT_NS;
+    int64_t end_ns = clock_now_ns(ic->clock) + MWAIT_NS, next_ns = clock_next_ns(ic->clock);
 
     if (others_have_work(ic, tc)) {
         pass_turn(ic, tc);
     } else {
-        pass_time(ic, tc, MIN(end_ns, clock_next_ns(ic->clock)));
+        pass_time(ic, tc, MIN(end_ns, next_ns));
         run_devices(ic, tc, /* timers= */ true);
     }
 }
