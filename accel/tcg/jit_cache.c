@@ -64,8 +64,8 @@ struct jit *jit_new(struct tcg *t, size_t bytes, GError **error)
     j->tcg = t;
     j->size = bytes;
     j->fd = -1;
-    j->hash_bits = 16;
     j->max_blocks = (unsigned)(bytes / BYTES_PER_BLOCK);
+    j->hash_bits = MAX(g_bit_storage(j->max_blocks / 2), 10); /* chains: one or two */
     j->max_exits = (unsigned)(bytes / BYTES_PER_EXIT);
     j->max_sites = (unsigned)(bytes / BYTES_PER_SITE);
     j->tr = g_malloc0(sizeof(struct jit_tr));
