@@ -48,8 +48,9 @@ def cpu_fields(vm, name):
     return re.findall(rf"^{name}\s*: (.*)$", text, re.MULTILINE)
 
 
-def test_direct_boot_to_shell_and_poweroff(kernel, initrd):
-    with boot(kernel, initrd, m="512M") as vm:
+@pytest.mark.parametrize("smp", [1, 2, 4])
+def test_direct_boot_to_shell_and_poweroff(kernel, initrd, smp):
+    with boot(kernel, initrd, m="512M", smp=smp) as vm:
         vm.expect(r"# ", timeout=120)
         assert "Linux" in vm.run("uname -a")
         assert "kernel-mode" not in vm.run("dmesg")
@@ -85,8 +86,9 @@ def test_topology_reaches_cpuinfo(kernel, initrd):
 
 
 @pytest.mark.slow
-def test_i386_kernel(kernel_i386, initrd):
-    with boot(kernel_i386, initrd, m="512M") as vm:
+@pytest.mark.parametrize("smp", [1, 2, 4])
+def test_i386_kernel(kernel_i386, initrd, smp):
+    with boot(kernel_i386, initrd, m="512M", smp=smp) as vm:
         vm.expect(r"Linux version .*i686|Linux version .*686", timeout=120)
         vm.expect(r"Run /init as init process|No working init found", timeout=240)
 

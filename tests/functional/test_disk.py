@@ -52,8 +52,9 @@ def power_down(vm):
     assert vm.wait(60) == 0
 
 
-def test_boots_to_login_and_powers_down(disk):
-    with machine(disk) as vm:
+@pytest.mark.parametrize("smp", [1, 2])
+def test_boots_to_login_and_powers_down(disk, smp):
+    with machine(disk, smp=smp) as vm:
         log_in(vm)
         assert "systemd" in vm.run("cat /proc/1/comm")
         mount = vm.run("findmnt -n -o SOURCE,FSTYPE /").split()
@@ -64,7 +65,7 @@ def test_boots_to_login_and_powers_down(disk):
         assert vm.run("sha256sum /root/data").split()[0] == before
         power_down(vm)
     # A clean end: the next boot finds no journal to recover.
-    with machine(disk) as vm:
+    with machine(disk, smp=smp) as vm:
         log_in(vm)
         assert vm.run("dmesg | grep 'recovery complete' | cat").strip() == ""
         assert vm.run("sha256sum /root/data").split()[0] == before

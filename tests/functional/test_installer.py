@@ -10,11 +10,11 @@ PACKAGE = "debian-installer-12-netboot-amd64"
 FOLDER = "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/"
 
 
-@pytest.mark.parametrize("firmware", [False, True], ids=["direct", "firmware"])
-def test_installer_asks_for_the_language(firmware):
+@pytest.mark.parametrize("firmware,smp", [(False, 1), (False, 4), (True, 2)])
+def test_installer_asks_for_the_language(firmware, smp):
     kernel, initrd = package_files(PACKAGE, FOLDER + "linux", FOLDER + "initrd.gz")
     options = {"bios": BIOS} if firmware else {}
-    with VM("-accel", "tcg", kernel=kernel, initrd=initrd, m="1G",
+    with VM("-accel", "tcg", kernel=kernel, initrd=initrd, m="1G", smp=smp,
             append="console=ttyS0,115200n8", **options) as vm:
         vm.expect(r"Linux version 6\.", timeout=120)
         vm.expect(r"Select.{1,20}language", timeout=900)

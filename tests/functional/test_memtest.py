@@ -22,7 +22,7 @@ def screen_with(vm, pattern, timeout):
         time.sleep(1)
 
 
-@pytest.mark.parametrize("smp", [1, 2])
+@pytest.mark.parametrize("smp", [1, 2, 4])
 def test_memtest_runs_its_tests(smp):
     kernel, = package_files("memtest86+", "boot/memtest86+x64.bin")
     with VM("-accel", "tcg", kernel=kernel, bios=BIOS, m="64M", smp=smp, serial=False) as vm:
