@@ -17,6 +17,7 @@ import time
 @dataclasses.dataclass(frozen=True)
 class Test:
     """A benchmark: PROGRAM (a file of the folder of programs) runs NAME."""
+    __test__ = False  # nothing for pytest to collect
     program: str
     name: str
     label: str

@@ -19,7 +19,7 @@ from guest_tests import tree_initrd, tree_prefix  # noqa: E402  pylint: disable=
 
 PROGRAMS = os.path.join(SOURCE, "tests", "functional", "programs")
 PACKAGES = ("dash libc-bin coreutils make findutils diffutils grep sed gawk mawk gzip bzip2 openssl xz-utils "
-            "zstd 7zip python3 libpython3-testsuite perl lua5.4 sqlite3 tcc gcc libc6-dev nodejs duktape "
+            "zstd 7zip python3 ^libpython3.[0-9]+-testsuite$ perl lua5.4 sqlite3 tcc gcc libc6-dev nodejs duktape "
             "mujs").split()
 SOURCES = ["tcc", "zlib", "bzip2"]
 NOT_NEEDED = ["usr/lib/gcc/*/lto1", "usr/bin/*lto-dump*", "usr/lib/*/libtsan.*", "usr/lib/*/libasan.*",
