@@ -212,7 +212,7 @@ static bool map_code(void)
 /* The LDT of state.h. */
 static bool make_ldt(void)
 {
-    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
+    for (unsigned n = 0; n < LDT_USED; n++) {
         const struct ldt_entry *e = &ldt_entries[n];
         struct user_desc d = {.entry_number = n, .base_addr = e->base, .limit = e->limit};
 

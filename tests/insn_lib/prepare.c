@@ -396,7 +396,7 @@ static uint16_t selector(struct rng *rng)
     if (rng_chance(rng, 10)) {
         return 0xfffc | rng_below(rng, 4);
     }
-    return rng_below(rng, LDT_ENTRIES) << 3 | 4 | (rng_chance(rng, 80) ? 3 : rng_below(rng, 4));
+    return rng_below(rng, LDT_USED) << 3 | 4 | (rng_chance(rng, 80) ? 3 : rng_below(rng, 4));
 }
 
 /* Where the memory operand is, if it lies within the data. */
@@ -426,6 +426,9 @@ static bool put_far(struct insn_case *c, struct rng *rng, uint8_t *p, bool code)
     unsigned size = MIN(c->insn.width, 4);
     uint16_t sel = selector(rng);
 
+    if (c->bits == 16 && (sel & ~3) == 0x30 && (is_op(c, OP_CALLF) || is_op(c, OP_CALLF_IND))) {
+        return false;
+    }
     if (p) {
         store_le(p, code ? far_offset(c, rng, sel) : rng_integer(rng), size);
         store_le16(p + size, sel);

@@ -44,9 +44,9 @@ struct ldt_entry {
     bool pages, big, absent;
 };
 
-enum { LDT_ENTRIES = 8 };
+enum { LDT_USED = 8 };
 
-static const struct ldt_entry ldt_entries[LDT_ENTRIES] = {
+static const struct ldt_entry ldt_entries[LDT_USED] = {
     {.base = CODE_AT, .limit = 0xffff, .contents = 2},
     {.base = DATA_AT, .limit = DATA_BYTES - 1},
     {.base = DATA_AT, .limit = 0x1234, .restricted = true},

@@ -100,7 +100,7 @@ static void make_tables(struct world *w)
     store_le64(gdt + 0x20, 0x00cffb000000ffffull); /* user code, 32 bits: 0x23 */
     store_le64(gdt + 0x28, 0x00cff3000000ffffull); /* user data: 0x2b */
     store_le64(gdt + 0x30, 0x00affb000000ffffull); /* user code: 0x33 */
-    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
+    for (unsigned n = 0; n < LDT_USED; n++) {
         store_le64(page + (LDT_AT - SYSTEM_AT) + 8 * n, descriptor(&ldt_entries[n]));
     }
     store_le64(tss + 4, STACK_TOP);
@@ -204,7 +204,7 @@ void world_attach(struct x86_cpu *cpu, unsigned bits, uint64_t fs_base)
     cpu->gdt = (struct x86_table){.base = GDT_AT, .limit = 0x37};
     world_user_segments(cpu, bits, fs_base);
     x86_seg_set(cpu, X86_TR, 0x40, TSS_AT, 0x67, SEG_P | 0xb);
-    x86_seg_set(cpu, X86_LDTR, 0x50, LDT_AT, 8 * LDT_ENTRIES - 1, SEG_P | 2);
+    x86_seg_set(cpu, X86_LDTR, 0x50, LDT_AT, 8 * LDT_USED - 1, SEG_P | 2);
     x86_eflags_set(cpu, 0x202);
     x86_cpu_state_loaded(cpu);
 }
