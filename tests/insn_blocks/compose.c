@@ -146,11 +146,12 @@ static enum row_class class_of(const struct x86_row *row)
     return class_of_op(row);
 }
 
-struct composer *composer_new(struct engine *e)
+struct composer *composer_new(struct engine *e, const struct host_maps *maps)
 {
     struct composer *c = g_new0(struct composer, 1);
 
     c->trace.e = e;
+    c->trace.maps = maps;
     for (unsigned n = 0; n < CLASS_COUNT; n++) {
         c->rows[n] = g_array_new(FALSE, FALSE, sizeof(unsigned));
     }

@@ -26,8 +26,8 @@ struct compose_wish {
     bool writes_code;  /* instructions that are written over */
 };
 
-/* `e` is an engine_step; it stays the caller's. */
-struct composer *composer_new(struct engine *e);
+/* `e` is an engine_step; it and `maps` (see struct trace) stay the caller's. */
+struct composer *composer_new(struct engine *e, const struct host_maps *maps);
 void composer_free(struct composer *c);
 
 /*

@@ -13,6 +13,7 @@
 #include "tests/insn_blocks/compose.h"
 #include "tests/insn_blocks/guard.h"
 #include "tests/insn_blocks/judge.h"
+#include "tests/insn_lib/host_maps.h"
 
 enum {
     STATES = 3,         /* that each program starts from */
@@ -23,6 +24,7 @@ enum {
 struct session {
     const struct session_options *options;
     struct guard_progress *progress;
+    struct host_maps *maps;
     struct engine *composing;
     struct composer *composer;
     struct judge judge;
@@ -259,6 +261,7 @@ static bool begin_judge(struct session *s, GError **error)
     if (!j->host && !s->options->no_host) {
         printf("# without the host: it is no x86-64 CPU with AVX2, or lets no programs run so\n");
     }
+    j->trace.maps = s->maps;
     j->trace.e = engine_new(&engine_step, NULL, error);
     if (!j->trace.e) {
         return false;
@@ -408,7 +411,8 @@ uint64_t session_run(const struct session_options *o)
     g_assert_nonnull(s->progress);
     s->composing = engine_new(&engine_step, NULL, &error);
     g_assert_no_error(error);
-    s->composer = composer_new(s->composing);
+    s->maps = host_maps_new();
+    s->composer = composer_new(s->composing, s->maps);
     find_rows(s);
     if (o->no_fork) {
         work_all(s);
@@ -419,6 +423,7 @@ uint64_t session_run(const struct session_options *o)
     failures = s->progress->failures;
     g_array_free(s->rows, TRUE);
     composer_free(s->composer);
+    host_maps_free(s->maps);
     engine_free(s->composing);
     guard_progress_free(s->progress);
     g_free(s);

@@ -10,6 +10,7 @@
 #include "tests/insn_blocks/effects.h"
 #include "tests/insn_lib/difference.h"
 #include "tests/insn_lib/guest.h"
+#include "tests/insn_lib/host_maps.h"
 #include "tests/insn_lib/native.h"
 
 bool trace_decode(const struct trace *t, struct x86_insn *ret)
@@ -32,7 +33,8 @@ static bool fault_is_comparable(const struct trace *t)
     struct machine_state s;
 
     engine_state(t->e, &s);
-    return s.vector != EXC_PF || !native_owns(s.cr2 & ~0xfffull);
+    return s.vector != EXC_PF || !t->maps ||
+           !(native_owns(s.cr2 & ~0xfffull) || host_maps_has(t->maps, s.cr2));
 }
 
 enum trace_end trace_step(struct trace *t)

@@ -8,6 +8,8 @@
 
 #include "tests/insn_blocks/engine.h"
 
+struct host_maps;
+
 enum trace_end {
     TRACE_REACHED, /* the address asked for */
     TRACE_FAULT,   /* an exception was delivered */
@@ -15,8 +17,9 @@ enum trace_end {
 };
 
 struct trace {
-    struct engine *e;   /* of engine_step */
-    uint32_t undefined; /* flags with no defined value now */
+    const struct host_maps *maps; /* what only the host has; NULL: it is not asked */
+    struct engine *e;             /* of engine_step */
+    uint32_t undefined;           /* flags with no defined value now */
     unsigned steps;
     bool pointers_known;  /* the x87's, if an exception waits: it was no load that unmasked it */
     bool not_for_host;    /* memory has x87 pointers that the host may know otherwise */
