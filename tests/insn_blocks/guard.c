@@ -13,6 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+extern void __tsan_init(void) __attribute__((weak)); /* the thread sanitizer's */
+
+bool guard_possible(void)
+{
+    return !__tsan_init;
+}
+
 struct guard_progress *guard_progress_new(void)
 {
     void *p = mmap(NULL, sizeof(struct guard_progress), PROT_READ | PROT_WRITE,

@@ -16,6 +16,9 @@ struct guard_progress {
     bool fails; /* the program at hand */
 };
 
+/* False with the thread sanitizer: it has a thread of its own, and its children may start none. */
+bool guard_possible(void);
+
 /* Zeroed; NULL when there is no memory. */
 struct guard_progress *guard_progress_new(void);
 void guard_progress_free(struct guard_progress *p); /* NULL is fine */

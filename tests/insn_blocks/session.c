@@ -414,7 +414,7 @@ uint64_t session_run(const struct session_options *o)
     s->maps = host_maps_new();
     s->composer = composer_new(s->composing, s->maps);
     find_rows(s);
-    if (o->no_fork) {
+    if (o->no_fork || !guard_possible()) {
         work_all(s);
     } else {
         run_in_children(s);
