@@ -304,7 +304,7 @@ void jit_link_locked(struct jit_exit *e, struct jit_block *b)
 static void kill_locked(struct jit *j, struct jit_block *b)
 {
     struct jit_block **at = bucket(j, b->host, b->rip, b->mode);
-    struct host_buf stub = {.p = b->code + 8};
+    const uint8_t *way_out = j->exits[b->first_exit].stub;
     uint64_t jump;
 
     if (b->dead) {
@@ -319,8 +319,7 @@ static void kill_locked(struct jit *j, struct jit_block *b)
     __atomic_store_n(&b->dead, true, __ATOMIC_RELEASE);
     /* the first 8 bytes are one instruction and aligned: replaced at once by a jump to the
      * entry's own way out, which begins behind the comparison and JRCXZ */
-    stub.p = j->exits[b->first_exit].stub;
-    jump = 0xe9 | (uint64_t)(uint32_t)(int32_t)(stub.p - (b->code + 5)) << 8;
+    jump = 0xe9 | (uint64_t)(uint32_t)(int32_t)(way_out - (b->code + 5)) << 8;
     __atomic_store_n((uint64_t *)(void *)b->code, jump | 0x909090ULL << 40, __ATOMIC_RELEASE);
     for (struct jit_exit *e = b->incoming; e; e = e->next_in) {
         host_link(e->patch, e->stub);
