@@ -65,10 +65,18 @@ static void commit_nothing(struct jit_tr *tr, const struct x86_insn *i)
     (void)i;
 }
 
+/*
+ * The return address is stored when it is certain that the block is left for the target: what the
+ * interpreter executes instead would find it in the target's place, or a target that faults.
+ */
 static void commit_call(struct jit_tr *tr, const struct x86_insn *i)
 {
+    int32_t w = (int32_t)word(tr);
+
     (void)i;
-    move_sp(tr, -(int32_t)word(tr));
+    store_constant(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE), tr->next);
+    move_sp(tr, -w);
+    host_load(&tr->b, JIT_T0, saved(), 8);
 }
 
 static void commit_ret(struct jit_tr *tr, const struct x86_insn *i)
@@ -92,12 +100,8 @@ static void emit_jmp_ind(struct jit_tr *tr, const struct x86_insn *i)
 
 static void emit_call_ind(struct jit_tr *tr, const struct x86_insn *i)
 {
-    int32_t w = (int32_t)word(tr);
-
     load_target(tr, i);
     host_store(&tr->b, saved(), JIT_T0, 8);
-    store_constant(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE), tr->next);
-    host_load(&tr->b, JIT_T0, saved(), 8);
     jit_jump_t0(tr, commit_call);
 }
 
