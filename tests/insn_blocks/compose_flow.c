@@ -221,6 +221,23 @@ static bool hop(struct composer *c)
     return true;
 }
 
+/* MOV [RSP + n], target; CALL [RSP + n], often where the return address goes. */
+static bool call_by_stack(struct composer *c, unsigned target)
+{
+    uint8_t code[16] = {c->p->bits == 64 ? 0x48 : 0x90, 0xc7, 0x44, 0x24}, disp = -8;
+
+    if (rng_chance(&c->rng, 60)) {
+        disp = 4 * ((int)rng_below(&c->rng, 9) - 4);
+    }
+    code[4] = disp;
+    store_le32(code + 5, PROGRAM_CODE_AT + target);
+    memcpy(code + 9, "\xff\x54\x24", 3);
+    code[12] = disp;
+    compose_save(c);
+    compose_put(c, c->at, code, 13);
+    return compose_accept(c, c->at + 13);
+}
+
 /* CALL of an earlier one: direct, by register, by memory. */
 static bool call(struct composer *c)
 {
@@ -231,6 +248,9 @@ static bool call(struct composer *c)
         return rng_chance(&c->rng, 50) ? subroutine(c) : far_subroutine(c);
     }
     target = c->subroutines[rng_below(&c->rng, c->subroutine_count)];
+    if (rng_chance(&c->rng, 25)) {
+        return call_by_stack(c, target);
+    }
     if (rng_chance(&c->rng, 30) && !((c->counters | c->pointers) >> reg & 1)) {
         code[0] = 0xb8 | reg;
         store_le32(code + 1, PROGRAM_CODE_AT + target);
