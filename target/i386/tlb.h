@@ -20,7 +20,7 @@
 
 #define TLB_BITS   13
 #define TLB_SLOTS  (1u << TLB_BITS)
-#define ITLB_BITS  9
+#define ITLB_BITS  12 /* 16 MiB of code: what a kernel has */
 #define ITLB_SLOTS (1u << ITLB_BITS)
 #define PAGE_BITS  12
 #define PAGE_SIZE  4096u
