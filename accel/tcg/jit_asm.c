@@ -2,33 +2,40 @@
 /* The host assembler: prefixes, ModRM and SIB, VEX; see the Intel manual, volume 2, chapter 2. */
 #include "accel/tcg/jit_asm.h"
 
-static void modrm(struct host_buf *b, unsigned reg, const struct host_rm *rm)
+/* The bytes go by @p, not by the buffer's own pointer: a byte may alias anything. */
+static uint8_t *put(uint8_t *p, unsigned v)
+{
+    *p = (uint8_t)v;
+    return p + 1;
+}
+
+static uint8_t *put32(uint8_t *p, int32_t v)
+{
+    store_le32(p, (uint32_t)v);
+    return p + 4;
+}
+
+static uint8_t *modrm(uint8_t *p, unsigned reg, const struct host_rm *rm)
 {
     unsigned r = (reg & 7) << 3, mod;
 
     if (!rm->mem) {
-        host_u8(b, 0xc0 | r | (rm->reg & 7));
-        return;
+        return put(p, 0xc0 | r | (rm->reg & 7));
     }
     if (rm->base == HOST_NONE) { /* SIB with base 5 and mod 0: displacement alone, or with index */
-        host_u8(b, r | 4);
-        host_u8(b, rm->scale << 6 | (rm->index == HOST_NONE ? 4 : rm->index & 7) << 3 | 5);
-        host_u32(b, (uint32_t)rm->disp);
-        return;
+        p = put(p, r | 4);
+        p = put(p, rm->scale << 6 | (rm->index == HOST_NONE ? 4 : rm->index & 7) << 3 | 5);
+        return put32(p, rm->disp);
     }
     mod = rm->disp == 0 && (rm->base & 7) != HOST_RBP ? 0 : rm->disp == (int8_t)rm->disp ? 1 : 2;
     if (rm->index != HOST_NONE || (rm->base & 7) == HOST_RSP) {
-        host_u8(b, mod << 6 | r | 4);
-        host_u8(b, rm->scale << 6 | (rm->index == HOST_NONE ? 4 : rm->index & 7) << 3 |
+        p = put(p, mod << 6 | r | 4);
+        p = put(p, rm->scale << 6 | (rm->index == HOST_NONE ? 4 : rm->index & 7) << 3 |
                        (rm->base & 7));
     } else {
-        host_u8(b, mod << 6 | r | (rm->base & 7));
+        p = put(p, mod << 6 | r | (rm->base & 7));
     }
-    if (mod == 1) {
-        host_u8(b, (uint8_t)rm->disp);
-    } else if (mod == 2) {
-        host_u32(b, (uint32_t)rm->disp);
-    }
+    return mod == 1 ? put(p, (uint8_t)rm->disp) : mod == 2 ? put32(p, rm->disp) : p;
 }
 
 /* The X and B bits that @rm needs in a REX prefix. */
@@ -45,30 +52,31 @@ void host_op(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg,
              const struct host_rm *rm)
 {
     unsigned rex = (flags & HOP_W ? 8 : 0) | (reg >> 3) << 2 | rex_xb(rm);
+    uint8_t *p = b->p;
 
     if (rm->gs) {
-        host_u8(b, 0x65);
+        p = put(p, 0x65);
     }
     if (flags & HOP_LOCK) {
-        host_u8(b, 0xf0);
+        p = put(p, 0xf0);
     }
     if (flags & HOP_66) {
-        host_u8(b, 0x66);
+        p = put(p, 0x66);
     }
     if (flags & (HOP_F3 | HOP_F2)) {
-        host_u8(b, flags & HOP_F3 ? 0xf3 : 0xf2);
+        p = put(p, flags & HOP_F3 ? 0xf3 : 0xf2);
     }
     if (rex || (flags & HOP_BYTE)) {
-        host_u8(b, 0x40 | rex);
+        p = put(p, 0x40 | rex);
     }
     if (flags & HOP_MAP) {
-        host_u8(b, 0x0f);
+        p = put(p, 0x0f);
     }
     if ((flags & HOP_MAP) == HOP_0F38 || (flags & HOP_MAP) == HOP_0F3A) {
-        host_u8(b, (flags & HOP_MAP) == HOP_0F38 ? 0x38 : 0x3a);
+        p = put(p, (flags & HOP_MAP) == HOP_0F38 ? 0x38 : 0x3a);
     }
-    host_u8(b, opcode);
-    modrm(b, reg, rm);
+    p = put(p, opcode);
+    b->p = modrm(p, reg, rm);
 }
 
 void host_vex(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg, unsigned vvvv,
@@ -77,20 +85,21 @@ void host_vex(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg, 
     unsigned rxb = ~((reg >> 3) << 2 | rex_xb(rm)) & 7;
     unsigned pp = flags & HOP_66 ? 1 : flags & HOP_F3 ? 2 : flags & HOP_F2 ? 3 : 0;
     unsigned last = (~vvvv & 0xf) << 3 | (flags & HOP_L ? 4 : 0) | pp;
+    uint8_t *p = b->p;
 
     if (rm->gs) {
-        host_u8(b, 0x65);
+        p = put(p, 0x65);
     }
     if ((flags & (HOP_MAP | HOP_W)) == HOP_0F && (rxb & 3) == 3) {
-        host_u8(b, 0xc5);
-        host_u8(b, (rxb & 4) << 5 | last);
+        p = put(p, 0xc5);
+        p = put(p, (rxb & 4) << 5 | last);
     } else {
-        host_u8(b, 0xc4);
-        host_u8(b, rxb << 5 | (flags & HOP_MAP) >> 6);
-        host_u8(b, (flags & HOP_W ? 0x80 : 0) | last);
+        p = put(p, 0xc4);
+        p = put(p, rxb << 5 | (flags & HOP_MAP) >> 6);
+        p = put(p, (flags & HOP_W ? 0x80 : 0) | last);
     }
-    host_u8(b, opcode);
-    modrm(b, reg, rm);
+    p = put(p, opcode);
+    b->p = modrm(p, reg, rm);
 }
 
 void host_imm(struct host_buf *b, uint64_t imm, unsigned bytes)

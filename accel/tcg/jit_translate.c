@@ -565,16 +565,16 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     struct jit_plan plans[JIT_BLOCK_INSNS];
     struct jit_tr *tr = j->tr;
 
-    *tr = (struct jit_tr){.jit = j,
-                          .cpu = cpu,
-                          .block = blk,
-                          .code = code,
-                          .mode = blk->mode,
-                          .flat32 = !(blk->mode & MODE_CODE64),
-                          .valid = true,
-                          .recipe = blk->recipe,
-                          .incoming = true,
-                          .b = {.p = j->w + j->used}};
+    memset(tr, 0, offsetof(struct jit_tr, insn));
+    tr->jit = j;
+    tr->cpu = cpu;
+    tr->block = blk;
+    tr->code = code;
+    tr->mode = blk->mode;
+    tr->flat32 = !(blk->mode & MODE_CODE64);
+    tr->valid = tr->incoming = true;
+    tr->recipe = blk->recipe;
+    tr->b.p = j->w + j->used;
     if (!decode(tr, code, avail, max)) {
         return false;
     }
@@ -587,7 +587,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     }
     find_live(tr, plans);
     if (blk->mode & JIT_MODE_UNSHARED) {
-        memset(tr->member, -1, sizeof(tr->member));
+        memset(tr->member, -1, tr->count * sizeof(tr->member[0]));
     } else {
         jit_find_groups(tr, plans);
     }

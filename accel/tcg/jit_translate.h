@@ -56,22 +56,22 @@ struct jit_tr {
     const uint8_t *code; /* of the guest */
     uint32_t mode;
     bool flat32; /* 32-bit code: addresses are cut to 32 bits */
-    struct x86_insn insn[JIT_BLOCK_INSNS];
-    bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
-    bool fault_out[JIT_BLOCK_INSNS]; /* ... or may be shown by a fault */
     unsigned count, cur;
     uint64_t next; /* RIP after the current instruction */
     bool valid;
     bool ended; /* the last instruction has left the block */
     bool after_sti;
+    bool incoming; /* the flags are still those that the block was entered with */
     struct jit_recipe recipe;
-    bool incoming;         /* the flags are still those that the block was entered with */
     struct jit_site *site; /* of the current instruction, or NULL */
     struct jit_stub *site_stub;
+    unsigned stub_count, group_count;
+    /* From here on nothing is cleared for a new block: elements are set as their numbers grow. */
+    struct x86_insn insn[JIT_BLOCK_INSNS];
+    bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
+    bool fault_out[JIT_BLOCK_INSNS]; /* ... or may be shown by a fault */
     struct jit_stub stubs[JIT_STUBS];
-    unsigned stub_count;
     struct jit_group groups[JIT_GROUPS];
-    unsigned group_count;
     struct jit_member member[JIT_BLOCK_INSNS][2]; /* the memory operand; the stack's */
     uint8_t *at[JIT_BLOCK_INSNS + 1];       /* where each instruction's code begins; the stubs */
     struct jit_recipe had[JIT_BLOCK_INSNS]; /* for the log: the recipe before each */
