@@ -43,8 +43,17 @@ struct candidates {
     bool modrm;
 };
 
+/* What a row's operands say, found once. */
+struct row_facts {
+    bool modrm;
+    bool memory_only, register_only; /* of its ModRM */
+    bool bytes;                      /* all operands are, apart from immediates */
+    bool any_length, vvvv;           /* VEX */
+};
+
 struct x86_decoder {
     struct candidates index[2][MAP_COUNT][256]; /* [VEX] */
+    struct row_facts *facts;                    /* by row */
     uint16_t nop_row;
     bool amd, avx2, cr8_by_lock;
     uint16_t rows[];
@@ -102,6 +111,59 @@ static bool row_has_modrm(const struct x86_row *row)
     return false;
 }
 
+/* Whether the first operand that is neither an immediate nor a count, and so all, are bytes. */
+static bool row_is_of_bytes(const struct x86_row *row)
+{
+    bool bytes = false;
+
+    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
+        const struct x86_operand_info *o = &x86_operand_info[row->operands[n]];
+
+        switch (o->where) {
+        case WHERE_IMM:
+        case WHERE_IMM2:
+        case WHERE_COUNT:
+        case WHERE_PORT:
+            break;
+        case WHERE_REG:
+        case WHERE_RM:
+        case WHERE_MOFFS:
+        case WHERE_OPREG:
+        case WHERE_ACC:
+        case WHERE_STRSRC:
+        case WHERE_STRDST:
+            if (o->size != SIZE_1) {
+                return false;
+            }
+            bytes = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return bytes;
+}
+
+static struct row_facts facts_of(const struct x86_row *row)
+{
+    struct row_facts f = {.modrm = row_has_modrm(row),
+                          .memory_only = row->rsel & RSEL_MEM,
+                          .register_only = row->rsel & RSEL_REG,
+                          .bytes = row_is_of_bytes(row),
+                          .any_length = row->needs & LIG};
+
+    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
+        const struct x86_operand_info *o = &x86_operand_info[row->operands[n]];
+
+        f.memory_only |= o->where == WHERE_MEM;
+        f.register_only |= o->where == WHERE_RMREG || o->where == WHERE_MMXRMREG ||
+                           o->where == WHERE_VRMREG;
+        f.any_length |= o->size == SIZE_X || (o->size >= SIZE_HALF && o->size <= SIZE_EIGHTH);
+        f.vvvv |= o->where == WHERE_VVVV || o->where == WHERE_VVEC;
+    }
+    return f;
+}
+
 static bool row_in_encoding(const struct x86_cpu *cpu, const struct x86_row *row, bool vex)
 {
     if (!x86_has(cpu, row->feature)) {
@@ -119,6 +181,10 @@ struct x86_decoder *x86_decoder_new(const struct x86_cpu *cpu)
     g_autofree uint16_t *next = g_new(uint16_t, x86_row_count); /* rows of the same opcode */
     unsigned used = 0;
 
+    d->facts = g_new(struct row_facts, x86_row_count);
+    for (unsigned r = 0; r < x86_row_count; r++) {
+        d->facts[r] = facts_of(&x86_rows[r]);
+    }
     d->amd = cpu->vendor_amd;
     d->avx2 = x86_has(cpu, X86_F_AVX2);
     d->cr8_by_lock = x86_has(cpu, X86_F_CR8LEG);
@@ -143,7 +209,7 @@ struct x86_decoder *x86_decoder_new(const struct x86_cpu *cpu)
 
                 c->first = used;
                 for (unsigned r = head[m][o]; r != 0xffff; r = next[r]) {
-                    c->modrm |= row_has_modrm(&x86_rows[r]);
+                    c->modrm |= d->facts[r].modrm;
                     c->count++;
                     d->rows[used++] = r;
                 }
@@ -155,7 +221,10 @@ struct x86_decoder *x86_decoder_new(const struct x86_cpu *cpu)
 
 void x86_decoder_free(struct x86_decoder *d)
 {
-    g_free(d);
+    if (d) {
+        g_free(d->facts);
+        g_free(d);
+    }
 }
 
 static bool fetch(struct decoding *s, unsigned bytes, uint64_t *ret)
@@ -330,59 +399,29 @@ static bool prefix_fits(const struct decoding *s, enum x86_pfx pfx)
     }
 }
 
-static bool form_fits(const struct decoding *s, const struct x86_row *row)
+static bool form_fits(const struct decoding *s, const struct x86_row *row,
+                      const struct row_facts *f)
 {
     unsigned digit = row->rsel & RSEL_DIGIT, rm = (row->rsel & RSEL_RM) >> 8;
-    bool is_reg = s->modrm >= 0xc0;
 
-    if ((digit != 8 && digit != ((s->modrm >> 3) & 7)) || (rm != 8 && rm != (s->modrm & 7)) ||
-        ((row->rsel & RSEL_MEM) && is_reg) || ((row->rsel & RSEL_REG) && !is_reg)) {
-        return false;
-    }
-    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
-        switch (x86_operand_info[row->operands[n]].where) {
-        case WHERE_MEM:
-            if (is_reg) {
-                return false;
-            }
-            break;
-        case WHERE_RMREG:
-        case WHERE_MMXRMREG:
-        case WHERE_VRMREG:
-            if (!is_reg) {
-                return false;
-            }
-            break;
-        default:
-            break;
-        }
-    }
-    return true;
+    return (digit == 8 || digit == ((s->modrm >> 3) & 7)) && (rm == 8 || rm == (s->modrm & 7)) &&
+           !(s->modrm >= 0xc0 ? f->memory_only : f->register_only);
 }
 
 /* VEX.L and VEX.vvvv as the row's operands allow. */
-static bool vex_fits(const struct decoding *s, const struct x86_row *row)
+static bool vex_fits(const struct decoding *s, const struct x86_row *row, const struct row_facts *f)
 {
-    bool any_length = row->needs & LIG, uses_vvvv = false;
-
-    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
-        const struct x86_operand_info *o = &x86_operand_info[row->operands[n]];
-
-        if (o->size == SIZE_X || (o->size >= SIZE_HALF && o->size <= SIZE_EIGHTH)) {
-            any_length = true;
-        }
-        uses_vvvv |= o->where == WHERE_VVVV || o->where == WHERE_VVEC;
-    }
-    if (s->vex_l ? (row->needs & L0) || (!any_length && !(row->needs & L1)) : row->needs & L1) {
+    if (s->vex_l ? (row->needs & L0) || (!f->any_length && !(row->needs & L1)) : row->needs & L1) {
         return false;
     }
     if (s->vex_l && (row->needs & VEX2) && !(row->needs & LIG) && !s->dec->avx2) {
         return false;
     }
-    return uses_vvvv || s->vvvv == 0;
+    return f->vvvv || s->vvvv == 0;
 }
 
-static bool row_fits(const struct decoding *s, const struct x86_row *row)
+static bool row_fits(const struct decoding *s, const struct x86_row *row,
+                     const struct row_facts *f)
 {
     bool w = s->rex & 8;
 
@@ -391,8 +430,8 @@ static bool row_fits(const struct decoding *s, const struct x86_row *row)
         ((row->needs & W0) && w) || ((row->needs & W1) && !w)) {
         return false;
     }
-    return prefix_fits(s, row->pfx) && (!row_has_modrm(row) || form_fits(s, row)) &&
-           (!s->vex || vex_fits(s, row));
+    return prefix_fits(s, row->pfx) && (!f->modrm || form_fits(s, row, f)) &&
+           (!s->vex || vex_fits(s, row, f));
 }
 
 /* 16-bit addressing: ModRM.rm names fixed pairs. */
@@ -471,40 +510,12 @@ static bool is_near_branch(const struct x86_row *row)
     return (row->needs & F64) && (row->map == MAP_LEG || (row->needs & JCC));
 }
 
-static unsigned operand_width(const struct decoding *s, const struct x86_row *row)
+static unsigned operand_width(const struct decoding *s, const struct x86_row *row,
+                              const struct row_facts *f)
 {
-    bool bytes = false;
-
-    for (unsigned n = 0; n < 4 && row->operands[n]; n++) {
-        const struct x86_operand_info *o = &x86_operand_info[row->operands[n]];
-
-        switch (o->where) {
-        case WHERE_IMM:
-        case WHERE_IMM2:
-        case WHERE_COUNT:
-        case WHERE_PORT:
-            break;
-        case WHERE_REG:
-        case WHERE_RM:
-        case WHERE_MOFFS:
-        case WHERE_OPREG:
-        case WHERE_ACC:
-        case WHERE_STRSRC:
-        case WHERE_STRDST:
-            if (o->size != SIZE_1) {
-                bytes = false;
-                goto not_bytes;
-            }
-            bytes = true;
-            break;
-        default:
-            goto not_bytes;
-        }
-    }
-    if (bytes) {
+    if (f->bytes) {
         return 1;
     }
-not_bytes:
     if (s->mode & MODE_CODE64) {
         if (((row->needs & F64) && !(s->dec->amd && is_near_branch(row) && s->opsize)) ||
             (s->rex & 8)) {
@@ -605,12 +616,13 @@ static bool decode_operand(struct decoding *s, struct x86_insn *i, unsigned n, u
 static const struct x86_row *find_row(const struct decoding *s, const struct candidates *c)
 {
     for (unsigned n = 0; n < c->count; n++) {
-        const struct x86_row *row = &x86_rows[s->dec->rows[c->first + n]];
+        unsigned r = s->dec->rows[c->first + n];
+        const struct x86_row *row = &x86_rows[r];
 
         if (row->op == OP_PAUSE && (s->rex & 1)) {
             continue; /* XCHG with R8 */
         }
-        if (row_fits(s, row)) {
+        if (row_fits(s, row, &s->dec->facts[r])) {
             return row;
         }
     }
@@ -657,6 +669,7 @@ static bool decode_modrm(struct decoding *s, const struct x86_row *row, struct x
 static bool decode_rest(struct decoding *s, struct x86_insn *i)
 {
     const struct candidates *c = &s->dec->index[s->vex][s->map][s->opcode];
+    const struct row_facts *f;
     const struct x86_row *row;
 
     if (!c->count) {
@@ -675,7 +688,8 @@ static bool decode_rest(struct decoding *s, struct x86_insn *i)
         return invalid(s);
     }
     i->row = row - x86_rows;
-    i->width = operand_width(s, row);
+    f = &s->dec->facts[i->row];
+    i->width = operand_width(s, row, f);
     if (s->mode & MODE_CODE64) {
         i->asize = s->adsize ? 4 : 8;
     } else {
@@ -687,7 +701,7 @@ static bool decode_rest(struct decoding *s, struct x86_insn *i)
     i->base = i->index = X86_ZERO;
     i->seg = s->override >= 0 ? s->override : X86_DS; /* of implied operands */
     i->seg_override = s->override >= 0;
-    if (c->modrm && row_has_modrm(row) && !decode_modrm(s, row, i)) {
+    if (f->modrm && !decode_modrm(s, row, i)) {
         return false;
     }
     for (unsigned n = 0; n < 4 && row->operands[n]; n++) {

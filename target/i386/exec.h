@@ -31,7 +31,13 @@ uint64_t operand_load(struct x86_cpu *cpu, const struct x86_insn *i, unsigned n)
 /* A 32-bit register write clears the upper half; 8 and 16 bits leave the rest. */
 void operand_store(struct x86_cpu *cpu, const struct x86_insn *i, unsigned n, uint64_t val);
 /* Bytes of operand @n. */
-unsigned operand_size(const struct x86_insn *i, unsigned n);
+unsigned operand_odd_size(const struct x86_insn *i, unsigned n);
+static inline unsigned operand_size(const struct x86_insn *i, unsigned n)
+{
+    unsigned size = x86_operand_info[insn_row(i)->operands[n]].size;
+
+    return size < SIZE_V ? size : size == SIZE_V ? i->width : operand_odd_size(i, n);
+}
 
 /*
  * Read, modify, write of operand @n. With LOCK (or a LOCKED row) the store is a compare-and-swap

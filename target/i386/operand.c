@@ -11,12 +11,11 @@ static const struct x86_operand_info *operand_info(const struct x86_insn *i, uns
     return &x86_operand_info[insn_row(i)->operands[n]];
 }
 
-unsigned operand_size(const struct x86_insn *i, unsigned n)
+unsigned operand_odd_size(const struct x86_insn *i, unsigned n)
 {
     const struct x86_operand_info *o = operand_info(i, n);
 
     switch (o->size) {
-    case SIZE_V:
     case SIZE_BS:
         return i->width;
     case SIZE_Z:
