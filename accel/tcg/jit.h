@@ -169,6 +169,7 @@ struct jit {
     uint8_t *w;     /* writable mapping */
     ptrdiff_t to_x; /* from it to the executable one */
     size_t size, used, thunks_end;
+    size_t ready; /* bytes of it that are mapped in both ways already */
     struct jit_thunks thunk;
     struct jit_fpu_thunks fpu;
     struct jit_block *blocks;

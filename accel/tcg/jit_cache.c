@@ -20,6 +20,10 @@
 #define BYTES_PER_EXIT  96
 #define BYTES_PER_SITE  64
 
+/* So much of the code's memory is asked for at once: page faults one by one take as long as the
+ * translation does. */
+#define READY_BYTES (512 * KiB)
+
 static void *reserve(size_t bytes)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -238,6 +242,18 @@ bool jit_has_room(const struct jit *j)
            j->site_count + JIT_BLOCK_INSNS <= j->max_sites;
 }
 
+/* Makes room for a block be there without page faults; where the host cannot, they come. */
+static void make_ready_locked(struct jit *j)
+{
+    if (j->used + JIT_BLOCK_ROOM > j->ready) {
+        size_t bytes = MIN(READY_BYTES, j->size - j->ready);
+
+        madvise(j->w + j->ready, bytes, MADV_POPULATE_WRITE);
+        madvise(j->w + j->to_x + j->ready, bytes, MADV_POPULATE_READ);
+        j->ready += bytes;
+    }
+}
+
 static void note_page_locked(struct jit *j, struct jit_block *b, struct jit_page *p,
                              unsigned offset)
 {
@@ -258,6 +274,7 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     const uint8_t *code = pages[0].host + offset;
     uint8_t both[2 * X86_INSN_BYTES];
 
+    make_ready_locked(j);
     *b = (struct jit_block){.host = code, .rip = la, .mode = mode, .recipe = *recipe};
     b->page_id = name_locked(j, p, la);
     if (pages[1].host) {
