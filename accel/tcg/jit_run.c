@@ -256,6 +256,9 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     if (!b) {
         return NULL;
     }
+    if (!e->patch) { /* by way of a block that is dead or was mapped elsewhere: no more of that */
+        jit_note_jump(j, cpu, b);
+    }
     if (e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
         g_mutex_lock(&tc->tcg->code_lock);
         if (flushes == j->flushes) {
