@@ -203,7 +203,7 @@ void exec_MOV_TO_CR(struct x86_cpu *cpu, const struct x86_insn *i)
         if (cpu->irq_ops && cpu->irq_ops->set_tpr) {
             cpu->irq_ops->set_tpr(cpu->irq_opaque, (uint8_t)val);
         }
-        x86_attention(cpu);
+        x86_unmasked(cpu);
         break;
     }
 }

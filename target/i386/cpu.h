@@ -298,6 +298,8 @@ static inline bool x86_disturbed(const struct x86_cpu *cpu)
 }
 /* Makes the engine call x86_cpu_poll() before its next block. Any thread. */
 void x86_attention(struct x86_cpu *cpu);
+/* The same if something waits: it may have become possible. Whatever comes later sees to itself. */
+void x86_unmasked(struct x86_cpu *cpu);
 /*
  * IGNNE#: x87 instructions no longer wait for the error that FERR# tells of. Boards assert it when
  * port 0xF0 is written; it falls by itself with FERR#. The vCPU thread, or with the CPU stopped.

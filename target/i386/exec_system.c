@@ -266,7 +266,7 @@ void exec_WRMSR(struct x86_cpu *cpu, const struct x86_insn *i)
     if (!x86_msr_write(cpu, (uint32_t)cpu->gpr[X86_RCX], val)) {
         x86_raise(cpu, EXC_GP, 0);
     }
-    x86_attention(cpu);
+    x86_unmasked(cpu);
 }
 
 /* SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators"). */

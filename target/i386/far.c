@@ -497,6 +497,17 @@ static void iret_task(struct x86_cpu *cpu)
     x86_task_switch(cpu, link, &d, TASK_IRET, cpu->rip, /* has_error= */ false, 0);
 }
 
+/*
+ * RF holds for the next instruction. Without breakpoints only an interrupt before it would show RF;
+ * none waits, and one that comes now may as well come behind it.
+ */
+static uint32_t without_rf(const struct x86_cpu *cpu, uint32_t flags)
+{
+    bool shown = (cpu->dr[7] & 0xff) || __atomic_load_n(&cpu->requests, __ATOMIC_RELAXED);
+
+    return shown ? flags : flags & ~(uint32_t)FLAG_RF;
+}
+
 void x86_iret(struct x86_cpu *cpu, unsigned width)
 {
     uint32_t mask = iret_mask(cpu, width);
@@ -510,7 +521,7 @@ void x86_iret(struct x86_cpu *cpu, unsigned width)
     bool to64, outer;
 
     cpu->nmi_masked = false;
-    x86_attention(cpu);
+    x86_unmasked(cpu);
     if (!x86_is_protected(cpu)) {
         iret_real(cpu, width);
         return;
@@ -548,7 +559,7 @@ void x86_iret(struct x86_cpu *cpu, unsigned width)
     }
     outer = rpl != cpu->cpl;
     finish(cpu, sel, &d, off, rpl);
-    x86_eflags_write(cpu, flags, mask);
+    x86_eflags_write(cpu, without_rf(cpu, flags), mask);
     if (outer) {
         x86_drop_inner_segs(cpu);
     }

@@ -115,8 +115,10 @@ void x86_eflags_write(struct x86_cpu *cpu, uint32_t val, uint32_t mask)
     if ((old ^ cpu->eflags) & (FLAG_TF | FLAG_RF | FLAG_VM | FLAG_AC)) {
         x86_update_mode(cpu);
     }
-    if (cpu->eflags & (FLAG_IF | FLAG_TF)) {
+    if (cpu->eflags & FLAG_TF) {
         x86_attention(cpu);
+    } else if (cpu->eflags & FLAG_IF) {
+        x86_unmasked(cpu);
     }
 }
 
@@ -130,6 +132,13 @@ void x86_attention(struct x86_cpu *cpu)
     __atomic_store_n(&cpu->undisturbed, 0, __ATOMIC_RELEASE);
     if (cpu->attended) {
         cpu->attended(cpu);
+    }
+}
+
+void x86_unmasked(struct x86_cpu *cpu)
+{
+    if (__atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE)) {
+        x86_attention(cpu);
     }
 }
 
@@ -403,7 +412,10 @@ bool x86_cpu_poll(struct x86_cpu *cpu)
 
 uint64_t x86_tsc_at(const struct x86_cpu *cpu, uint64_t ns)
 {
-    return muldiv64(ns, cpu->tsc_khz, 1000000) + (uint64_t)cpu->tsc_offset;
+    /* ns * khz / 1000000, in two parts that need no wide division */
+    uint64_t ms = ns / 1000000, rest = ns % 1000000;
+
+    return ms * cpu->tsc_khz + rest * cpu->tsc_khz / 1000000 + (uint64_t)cpu->tsc_offset;
 }
 
 uint64_t x86_tsc_read(const struct x86_cpu *cpu)
