@@ -167,7 +167,7 @@ static bool execute(struct check *c, struct x86_cpu *cpu)
     cpu->rip = next;
     cpu->interrupt_shadow = false; /* of an STI before it */
     x86_exec(cpu, i);
-    if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != (c->block->mode & ~JIT_MODE_UNSHARED)) {
+    if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != (c->block->mode & ~JIT_MODE_VARIANTS)) {
         return false; /* as jit_slow() sees it */
     }
     return !taken && cpu->rip == next && (op == OP_JCC || !(insn_row(i)->needs & ENDS));

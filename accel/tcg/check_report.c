@@ -162,8 +162,8 @@ char *check_report(struct tcg_cpu *tc, const char *lines)
     g_string_append_printf(text,
                            "CPU %u: translated code differs from the interpreter after %u of %u "
                            "instructions of the block at %#" PRIx64 ", mode %#x\n%sguest code:\n",
-                           tc->cpu->index, c->count, b->count, b->rip, b->mode, lines);
-    x86_disassemble(b->host, b->bytes, b->rip, bits, append_text, text);
+                           tc->cpu->index, c->count, b->count, c->start.rip, b->mode, lines);
+    x86_disassemble(b->host, b->bytes, c->start.rip, bits, append_text, text);
     append_entry(tc, text);
     if (log_on(LOG_OUT_ASM)) {
         g_string_append(text, "host code:\n");

@@ -12,9 +12,12 @@
  * are precise because the interpreter raises them.
  *
  * I1  A block is found by host address, RIP and mode of its first byte, and by what is known of the
- *     flags there, and holds for all vCPUs.
- * I2  A block has two entries: `body`, jumped to from the same page, and `code`, which first checks
- *     that its page is still mapped where it was translated for (x86_itlb.id).
+ *     flags there, and holds for all vCPUs. A movable one (JIT_MODE_MOVABLE) holds for all linear
+ *     addresses: libraries are translated once, not by each process that maps them elsewhere.
+ * I2  A block has three entries: `body`, jumped to from the same page; `code`, which first checks
+ *     that its page is still mapped where it was translated for (x86_itlb.id), or, of a movable
+ *     one, as far from jit_cpu.base as it was (x86_itlb.moved); `jump`, which before that sets
+ *     jit_cpu.base, from the address jumped to in T0.
  * I3  Memory of dead blocks is reused only by a flush, when no vCPU is in translated code.
  * I4  Code is written through one mapping and runs in another; no page is ever both.
  */
@@ -31,16 +34,23 @@
 #define JIT_JUMP_BITS  14
 #define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
 
+#define JIT_NAMES      (1u << 29) /* struct jit_name.id is less */
+#define JIT_BASE_SHIFT 17         /* makes jit_cpu.base a multiple of that */
+
 /* Bits of a block's mode beside those of cpu->mode: what FPU instructions may be emitted. */
 #define JIT_MODE_SSE      (1u << 24) /* no #UD, #NM; SIMD exceptions are masked */
 #define JIT_MODE_AVX      (1u << 25)
 #define JIT_MODE_UNSHARED (1u << 27) /* without jit_group.c; exits lead to other code */
 #define JIT_MODE_X87      (1u << 26) /* no #NM; exceptions are masked, none waits */
+/* For any linear address: user code above 4 GiB, which is mapped elsewhere by each process. RIP in
+ * such a block, and in its exits and sites, is what it is less jit_cpu.base. */
+#define JIT_MODE_MOVABLE  (1u << 28)
+#define JIT_MODE_VARIANTS (JIT_MODE_UNSHARED | JIT_MODE_MOVABLE) /* not the CPU's state */
 
 /* Jump targets by RIP, for the mode in struct jit_cpu.jump_mode. */
 struct jit_jumps {
     uint64_t neg[JIT_JUMP_SLOTS];  /* minus the target; 1: none */
-    uint64_t code[JIT_JUMP_SLOTS]; /* the block's checked entry */
+    uint64_t code[JIT_JUMP_SLOTS]; /* the block's entry for them */
 };
 
 /* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
@@ -51,6 +61,9 @@ struct jit_cpu {
     uint64_t
         string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */
     uint64_t shared[16]; /* by group: host address - linear address */
+    uint64_t base;       /* of the movable block that runs */
+    uint64_t base_key;   /* the same, shifted: x86_itlb.moved is the page's id less this */
+    uint64_t go;         /* where C says to go on */
     uint32_t vec_off;    /* 0: the guest's vector registers and MXCSR are in the host's */
     uint32_t vec_want;   /* the code that is returned to needs them there */
     uint32_t fpu_off;    /* 0: the guest's x87 registers are in the host's FPU */
@@ -109,7 +122,7 @@ struct jit_site {
 
 struct jit_block {
     const uint8_t *host; /* of the first guest byte */
-    uint64_t rip;
+    uint64_t rip;        /* less jit_cpu.base, if movable */
     uint32_t mode;
     uint16_t bytes; /* of guest code */
     uint16_t count; /* instructions */
@@ -123,7 +136,7 @@ struct jit_block {
     bool fpu;                 /* uses x87 or MMX registers */
     bool wants_recipe;        /* would be better for knowing how to have the flags at its entry */
     struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
-    uint8_t *code, *body;     /* writable mapping */
+    uint8_t *jump, *code, *body; /* writable mapping */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
     struct jit_block *next_second; /* others that reach into the same page */
@@ -138,10 +151,11 @@ struct jit_page {
     uint64_t lines;  /* bit per 64 bytes with translated code */
     struct jit_block *blocks;
     struct jit_block *reaching; /* blocks of the page before whose code ends here */
+    uint64_t home;              /* movable blocks call it that, if they may; 1: there are none */
     GArray *names;              /* struct jit_name */
 };
 
-/* A linear page under which a host page is executed. */
+/* A linear page under which a host page is executed; of movable blocks, less jit_cpu.base. */
 struct jit_name {
     uint64_t la;
     uint32_t id;
@@ -195,6 +209,8 @@ void jit_jumps_flush(struct x86_cpu *cpu);
 void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode);
 /* Indirect jumps of @cpu find @b, where it is now. */
 void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b);
+/* Forgets which pages are mapped, by name. */
+void jit_names_flush(struct x86_cpu *cpu);
 bool jit_has_room(const struct jit *j);
 /* Bits of the 64-byte lines of the page that hold translated code. */
 uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page);
@@ -203,17 +219,18 @@ static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 {
     return x86_engine_area(cpu);
 }
+#define JIT_ANY_RIP UINT64_MAX /* of movable blocks: whichever there is, or is the best choice */
 struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode,
                              const struct jit_recipe *recipe);
 /*
- * Makes the block at @la; NULL: none can be made there. @pages[0] holds its first byte; where the
- * first instruction there reaches into another page, that is @pages[1] (else its host is NULL) and
- * the block is that instruction. They are watched already. Without use for @recipe it is a block
- * for all entries.
+ * Makes the block at @rip (which is @la unless it is movable); NULL: none can be made there.
+ * @pages[0] holds its first byte; where the first instruction there reaches into another page, that
+ * is @pages[1] (else its host is NULL) and the block is that instruction. They are watched already.
+ * Without use for @recipe it is a block for all entries.
  */
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
-                                  const struct phys_page pages[2], uint64_t la, uint32_t mode,
-                                  const struct jit_recipe *recipe);
+                                  const struct phys_page pages[2], uint64_t la, uint64_t rip,
+                                  uint32_t mode, const struct jit_recipe *recipe);
 /* @b is not what is at its address any more. */
 void jit_drop_locked(struct jit *j, struct jit_block *b);
 /* Links @e to @b, when both live. */
@@ -223,8 +240,28 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
 /* Counters, for `info jit`. */
 void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const char *fmt, ...),
                       void *opaque);
-/* Drops everything. No vCPU is in translated code. */
+/* Drops everything. No vCPU is in translated code; their names and jumps are flushed. */
 void jit_flush_locked(struct jit *j);
+
+static inline bool jit_movable(const struct jit_block *b)
+{
+    return b->mode & JIT_MODE_MOVABLE;
+}
+
+/* Whether a movable block may call itself that: emitted code has it in a displacement. */
+static inline bool jit_rip_fits(uint64_t rip)
+{
+    return rip + GiB < 3 * GiB;
+}
+
+/* RIP as the guest sees it, from a block's. */
+static inline uint64_t jit_guest_rip(const struct x86_cpu *cpu, const struct jit_block *b,
+                                     uint64_t rip)
+{
+    const struct jit_cpu *jc = (const void *)((const uint8_t *)cpu + X86_ENGINE_OFFSET);
+
+    return rip + (jit_movable(b) ? jc->base : 0);
+}
 
 /* jit_translate.c: fills @blk and emits its code for the @avail bytes of code at @code; false:
  * nothing there can be translated. At most @max instructions. */

@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#define NEIGHBOURS 64 /* pages, to each side */
+
 /* Host code per block, exit and site, to size their tables; less than is ever seen on average. */
 #define BYTES_PER_BLOCK 256
 #define BYTES_PER_EXIT  96
@@ -170,28 +172,39 @@ void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
     unsigned set = b->mode >> MODE_SET_SHIFT & 3;
-    unsigned slot = b->rip & (JIT_JUMP_SLOTS - 1);
+    unsigned slot = cpu->rip & (JIT_JUMP_SLOTS - 1);
 
-    jc->jumps[set].neg[slot] = -b->rip;
-    jc->jumps[set].code[slot] = (uintptr_t)(b->code + j->to_x);
+    jc->jumps[set].neg[slot] = -cpu->rip;
+    jc->jumps[set].code[slot] = (uintptr_t)(b->jump + j->to_x);
+}
+
+void jit_names_flush(struct x86_cpu *cpu)
+{
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned slot = 0; slot < ITLB_SLOTS; slot++) {
+            x86_itlb_forget_names(&cpu->tlb->i[set], slot);
+        }
+    }
 }
 
 /* The table of blocks. */
 
-static struct jit_block **bucket(const struct jit *j, const uint8_t *host, uint64_t rip,
-                                 uint32_t mode)
+static struct jit_block **bucket(const struct jit *j, const uint8_t *host, uint32_t mode,
+                                 const struct jit_recipe *r)
 {
-    uint64_t h = ((uintptr_t)host ^ rip << 20 ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ULL;
+    uint64_t recipe = r->kind | r->bytes << 4 | r->a << 8 | r->b << 12 | (uint64_t)r->imm << 16;
+    uint64_t h = (uintptr_t)host ^ (uint64_t)mode << 36;
 
+    h = (h * 0x9e3779b97f4a7c15ULL ^ recipe) * 0x9e3779b97f4a7c15ULL;
     return &j->hash[h >> (64 - j->hash_bits)];
 }
 
 struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t rip, uint32_t mode,
                              const struct jit_recipe *recipe)
 {
-    struct jit_block *b = __atomic_load_n(bucket(j, host, rip, mode), __ATOMIC_ACQUIRE);
+    struct jit_block *b = __atomic_load_n(bucket(j, host, mode, recipe), __ATOMIC_ACQUIRE);
 
-    while (b && (b->host != host || b->rip != rip || b->mode != mode ||
+    while (b && (b->host != host || b->mode != mode || (b->rip != rip && rip != JIT_ANY_RIP) ||
                  memcmp(&b->recipe, recipe, sizeof(*recipe)))) {
         b = __atomic_load_n(&b->next_hash, __ATOMIC_ACQUIRE);
     }
@@ -212,6 +225,7 @@ static struct jit_page *page_of_locked(struct jit *j, const struct phys_page *p)
         page->host = p->host;
         page->ram = p->block;
         page->offset = p->offset;
+        page->home = 1;
         page->names = g_array_new(FALSE, FALSE, sizeof(struct jit_name));
         g_hash_table_insert(j->pages, p->host, page);
     }
@@ -230,7 +244,7 @@ static uint32_t name_locked(struct jit *j, struct jit_page *page, uint64_t la)
             return at->id;
         }
     }
-    name.id = ++j->next_id & 0x7fffffff;
+    name.id = ++j->next_id;
     g_array_append_val(page->names, name);
     return name.id;
 }
@@ -238,7 +252,7 @@ static uint32_t name_locked(struct jit *j, struct jit_page *page, uint64_t la)
 bool jit_has_room(const struct jit *j)
 {
     return j->used + JIT_BLOCK_ROOM <= j->size && j->block_count < j->max_blocks &&
-           j->exit_count + JIT_STUBS <= j->max_exits &&
+           j->next_id + 2 < JIT_NAMES && j->exit_count + JIT_STUBS <= j->max_exits &&
            j->site_count + JIT_BLOCK_INSNS <= j->max_sites;
 }
 
@@ -260,13 +274,38 @@ static void note_page_locked(struct jit *j, struct jit_block *b, struct jit_page
     p->lines |= line_bits(offset, MIN(offset + b->bytes, PAGE_SIZE));
     b->next_page = p->blocks;
     p->blocks = b;
-    b->next_hash = *bucket(j, b->host, b->rip, b->mode);
-    __atomic_store_n(bucket(j, b->host, b->rip, b->mode), b, __ATOMIC_RELEASE);
+    b->next_hash = *bucket(j, b->host, b->mode, &b->recipe);
+    __atomic_store_n(bucket(j, b->host, b->mode, &b->recipe), b, __ATOMIC_RELEASE);
+}
+
+/*
+ * What movable blocks in page @p, now mapped at @la, call it: as before, so that they are found;
+ * else what keeps the distance to the neighbours, so that jumps between them can be linked; else
+ * anything small, for RIP-relative operands to reach 2 GiB both ways.
+ */
+static uint64_t home_of(const struct x86_cpu *cpu, const struct jit_page *p, uint64_t la)
+{
+    const struct x86_itlb *i = cpu->itlb_now;
+
+    for (uint64_t n = 1; p->home == 1 && n <= 2 * NEIGHBOURS; n++) {
+        uint64_t at = la + (n & 1 ? n / 2 + 1 : -(n / 2)) * PAGE_SIZE, home;
+        unsigned slot = itlb_slot(at);
+
+        if (i->moved_at[slot] && tlb_hit(at, i->xneg[slot], 1)) {
+            uint64_t word = i->moved[i->moved_at[slot] - 1];
+
+            home = la - (((word & (JIT_NAMES - 1)) - word) >> JIT_BASE_SHIFT);
+            if (word && jit_rip_fits(home)) {
+                return home & PAGE_MASK;
+            }
+        }
+    }
+    return p->home == 1 ? la & PAGE_MASK & (GiB - 1) : p->home;
 }
 
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
-                                  const struct phys_page pages[2], uint64_t la, uint32_t mode,
-                                  const struct jit_recipe *recipe)
+                                  const struct phys_page pages[2], uint64_t la, uint64_t rip,
+                                  uint32_t mode, const struct jit_recipe *recipe)
 {
     unsigned offset = la & ~PAGE_MASK, in_first = PAGE_SIZE - offset;
     struct jit_block *b = &j->blocks[j->block_count];
@@ -275,12 +314,18 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     uint8_t both[2 * X86_INSN_BYTES];
 
     make_ready_locked(j);
-    *b = (struct jit_block){.host = code, .rip = la, .mode = mode, .recipe = *recipe};
-    b->page_id = name_locked(j, p, la);
+    if (rip == JIT_ANY_RIP) {
+        rip = home_of(cpu, p, la) | offset;
+    }
+    if (p->home == 1 && (mode & JIT_MODE_MOVABLE)) {
+        p->home = rip & PAGE_MASK;
+    }
+    *b = (struct jit_block){.host = code, .rip = rip, .mode = mode, .recipe = *recipe};
+    b->page_id = name_locked(j, p, rip);
     if (pages[1].host) {
         second = page_of_locked(j, &pages[1]);
         b->second = second->host;
-        b->second_id = name_locked(j, second, la + in_first);
+        b->second_id = name_locked(j, second, rip + in_first);
         memcpy(both, code, in_first);
         memcpy(both + in_first, second->host, X86_INSN_BYTES);
         code = both;
@@ -320,7 +365,7 @@ void jit_link_locked(struct jit_exit *e, struct jit_block *b)
 /* Nobody enters @b any more; who is in it leaves at the next look at its requests. */
 static void kill_locked(struct jit *j, struct jit_block *b)
 {
-    struct jit_block **at = bucket(j, b->host, b->rip, b->mode);
+    struct jit_block **at = bucket(j, b->host, b->mode, &b->recipe);
     const uint8_t *way_out = j->exits[b->first_exit].stub;
     uint64_t jump;
 
@@ -420,7 +465,7 @@ void jit_flush_locked(struct jit *j)
     }
     g_hash_table_remove_all(j->pages);
     j->used = j->thunks_end;
-    j->block_count = j->exit_count = j->site_count = 0;
+    j->block_count = j->exit_count = j->site_count = j->next_id = 0;
     j->flushes++;
 }
 

@@ -40,6 +40,20 @@ static void store_constant(struct jit_tr *tr, struct host_rm rm, uint64_t val)
     }
 }
 
+/* Stores the address behind the current instruction on the stack at @rm. */
+static void store_next(struct jit_tr *tr, struct host_rm rm)
+{
+    unsigned s;
+
+    if (!(tr->mode & JIT_MODE_MOVABLE)) {
+        store_constant(tr, rm, tr->next);
+        return;
+    }
+    s = jit_spare(tr, &rm);
+    jit_rip(tr, s, tr->next);
+    host_store(&tr->b, rm, s, 8);
+}
+
 static void emit_jcc(struct jit_tr *tr, const struct x86_insn *i)
 {
     jit_exit_to(tr, target_of(tr, i), i->cond);
@@ -54,7 +68,7 @@ static void emit_call(struct jit_tr *tr, const struct x86_insn *i)
 {
     int32_t w = (int32_t)word(tr);
 
-    store_constant(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE), tr->next);
+    store_next(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE));
     move_sp(tr, -w);
     jit_exit_to(tr, target_of(tr, i), -1);
 }
@@ -74,7 +88,7 @@ static void commit_call(struct jit_tr *tr, const struct x86_insn *i)
     int32_t w = (int32_t)word(tr);
 
     (void)i;
-    store_constant(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE), tr->next);
+    store_next(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE));
     move_sp(tr, -w);
     host_load(&tr->b, JIT_T0, saved(), 8);
 }

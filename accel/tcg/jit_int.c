@@ -248,9 +248,10 @@ static void emit_lea(struct jit_tr *tr, const struct x86_insn *i)
     int32_t disp = i->disp;
 
     if (i->base == X86_RIP) {
-        uint64_t val = tr->next + (uint64_t)(int64_t)disp;
-
-        host_mov_imm(b, dst, i->width == 4 || i->asize == 4 ? (uint32_t)val : val);
+        jit_rip(tr, dst, tr->next + (uint64_t)(int64_t)disp);
+        if (i->width == 4 || i->asize == 4) {
+            host_load(b, dst, host_reg_rm(dst), 4);
+        }
     } else {
         if (i->base != X86_ZERO) {
             base = jit_host_reg[i->base];

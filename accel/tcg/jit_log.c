@@ -45,7 +45,7 @@ void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans)
     g_autoptr(GString) text = g_string_new(NULL);
 
     g_string_append_printf(text, "CPU %u: block of %u at %016" PRIx64 " mode %#x\n", tr->cpu->index,
-                           tr->count, b->rip, b->mode);
+                           tr->count, tr->cpu->rip, b->mode);
     if (log_on(LOG_OUT_ASM)) {
         append_host(text, tr, b->code, tr->at[0]);
     }
@@ -53,7 +53,7 @@ void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans)
         const struct x86_insn *i = &tr->insn[n];
 
         g_string_append(text, ">> ");
-        x86_disassemble(tr->code + start, i->len, b->rip + start, bits, append_text, text);
+        x86_disassemble(tr->code + start, i->len, tr->cpu->rip + start, bits, append_text, text);
         start = i->end;
         if (log_on(LOG_OP)) {
             append_plan(text, tr, n, &plans[n]);

@@ -48,7 +48,8 @@ static bool is_constant(const struct jit_tr *tr, const struct x86_insn *i, uint6
 {
     bool moffs = jit_where(i, 0) == WHERE_MOFFS || jit_where(i, 1) == WHERE_MOFFS;
 
-    if (i->index != X86_ZERO || (i->base != X86_RIP && i->base != X86_ZERO) || i->seg >= X86_FS) {
+    if (i->index != X86_ZERO || (i->base != X86_RIP && i->base != X86_ZERO) || i->seg >= X86_FS ||
+        (i->base == X86_RIP && (tr->mode & JIT_MODE_MOVABLE))) {
         return false;
     }
     *ret_la = moffs ? i->imm : (i->base == X86_RIP ? tr->next : 0) + (uint64_t)(int64_t)i->disp;
@@ -71,13 +72,21 @@ static struct address address_of(struct jit_tr *tr, const struct x86_insn *i)
         a.constant = true;
         return a;
     }
-    if (i->asize == 8 && i->index == X86_ZERO && i->seg < X86_FS && !jit_in_memory(i->base)) {
+    if (i->asize == 8 && i->index == X86_ZERO && i->seg < X86_FS && i->base < 16 &&
+        !jit_in_memory(i->base)) {
         a.reg = jit_host_reg[i->base];
         a.disp = disp;
         return a;
     }
-    if (moffs || i->base == X86_RIP) {
-        host_mov_imm(b, JIT_T0, moffs ? i->imm : tr->next + (uint64_t)(int64_t)disp);
+    if (i->base == X86_RIP && !moffs) {
+        jit_rip(tr, JIT_T0, tr->next + (uint64_t)(int64_t)disp);
+        if (i->asize == 8 && i->seg < X86_FS) {
+            return a;
+        }
+        base = JIT_T0;
+        disp = 0;
+    } else if (moffs) {
+        host_mov_imm(b, JIT_T0, i->imm);
         base = JIT_T0;
         disp = 0;
     } else if (i->base != X86_ZERO) {

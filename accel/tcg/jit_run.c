@@ -61,7 +61,10 @@ static void flush(struct tcg_cpu *tc)
         jit_flush_locked(t->jit);
     }
     for (guint n = 0; n < t->cpus->len; n++) {
-        jit_jumps_flush(((struct tcg_cpu *)g_ptr_array_index(t->cpus, n))->cpu);
+        struct x86_cpu *each = ((struct tcg_cpu *)g_ptr_array_index(t->cpus, n))->cpu;
+
+        jit_jumps_flush(each);
+        jit_names_flush(each);
     }
     g_mutex_unlock(&t->code_lock);
     if (tc->cpu->exclusive) {
@@ -89,7 +92,7 @@ static bool watched(const struct phys_page *p)
     return !p->host || !ram_page_dirty(p->block, DIRTY_CODE, p->offset);
 }
 
-static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
+static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint64_t rip, uint32_t mode,
                               const struct jit_recipe *recipe)
 {
     struct x86_cpu *cpu = tc->cpu;
@@ -111,13 +114,13 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
         }
         g_mutex_lock(&t->code_lock);
         if (watched(&p[0]) && watched(&p[1])) {
-            b = jit_lookup(t->jit, p[0].host + (la & ~PAGE_MASK), la, mode, recipe);
+            b = jit_lookup(t->jit, p[0].host + (la & ~PAGE_MASK), rip, mode, recipe);
             if (b && b->second != p[1].host) {
                 jit_drop_locked(t->jit, b); /* of another process, perhaps */
                 b = NULL;
             }
             if (!b && jit_has_room(t->jit)) {
-                b = jit_make_locked(t->jit, cpu, p, la, mode, recipe);
+                b = jit_make_locked(t->jit, cpu, p, la, rip, mode, recipe);
                 tcg_note_lines_locked(t, p[0].block, p[0].offset);
                 if (p[1].host) {
                     tcg_note_lines_locked(t, p[1].block, p[1].offset);
@@ -131,39 +134,73 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint32_t mode,
 }
 
 /* Of the blocks there, the best one for entries with @recipe that there is already, or NULL. */
-static struct jit_block *find_made(const struct jit *j, const uint8_t *host, uint64_t la,
+static struct jit_block *find_made(const struct jit *j, const uint8_t *host, uint64_t rip,
                                    uint32_t mode, const struct jit_recipe *recipe)
 {
-    struct jit_block *b = jit_lookup(j, host, la, mode, &no_recipe);
+    struct jit_block *b = jit_lookup(j, host, rip, mode, &no_recipe);
 
     if (recipe->kind && (!b || b->wants_recipe)) {
-        return jit_lookup(j, host, la, mode, recipe);
+        return jit_lookup(j, host, rip, mode, recipe);
     }
     return b;
 }
 
-static uint64_t second_la(const struct x86_cpu *cpu, const struct jit_block *b)
+/* The page behind that of @la. */
+static uint64_t second_la(const struct x86_cpu *cpu, uint64_t la)
 {
-    return ((b->rip | ~PAGE_MASK) + 1) & cpu->ea_mask;
+    return ((la | ~PAGE_MASK) + 1) & cpu->ea_mask;
 }
 
-/* Whether the page that @b reaches into is still mapped there. May raise. */
-static bool second_holds(struct x86_cpu *cpu, const struct jit_block *b)
+/* Whether the page that @b at @la reaches into is still mapped there. May raise. */
+static bool second_holds(struct x86_cpu *cpu, const struct jit_block *b, uint64_t la)
 {
-    return tcg_code_host(cpu, second_la(cpu, b)) == b->second;
+    return !b->second || tcg_code_host(cpu, second_la(cpu, la)) == b->second;
+}
+
+/* Tells the page checks of blocks that @id, called @rip by them, is at @la. */
+static void set_name(struct x86_cpu *cpu, const struct jit_block *b, uint64_t la, uint64_t rip,
+                     uint32_t id)
+{
+    struct x86_itlb *i = cpu->itlb_now;
+    unsigned slot = itlb_slot(la), place = itlb_slot(rip);
+
+    if (!jit_movable(b)) {
+        __atomic_store_n(&i->id[slot], id, __ATOMIC_RELAXED);
+        return;
+    }
+    if (i->moved_at[slot]) {
+        i->moved[i->moved_at[slot] - 1] = 0;
+    }
+    i->moved_at[slot] = (uint16_t)(place + 1);
+    i->moved[place] = id - jit_cpu_of(cpu)->base_key;
+}
+
+/* The way is free into @b, at @la. */
+static void set_names(struct x86_cpu *cpu, const struct jit_block *b, uint64_t la)
+{
+    struct jit_cpu *jc = jit_cpu_of(cpu);
+
+    if (jit_movable(b)) {
+        jc->base = la - b->rip;
+        jc->base_key = jc->base << JIT_BASE_SHIFT;
+    }
+    set_name(cpu, b, la, b->rip, b->page_id);
+    if (b->second) {
+        set_name(cpu, b, second_la(cpu, la), (b->rip | ~PAGE_MASK) + 1, b->second_id);
+    }
 }
 
 /*
- * The block at cpu->rip, or NULL. @variant: JIT_MODE_UNSHARED or 0. @recipe: for the flags as they
- * are now. May raise.
+ * The block at cpu->rip, or NULL. @variant: JIT_MODE_UNSHARED or 0. @rip: what it is to call that
+ * if it is movable. @recipe: for the flags as they are now. May raise.
  */
-static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, const struct jit_recipe *recipe)
+static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, uint64_t rip,
+                              const struct jit_recipe *recipe)
 {
     struct x86_cpu *cpu = tc->cpu;
     uint32_t mode = jit_mode(cpu);
     struct jit_block *b;
     const uint8_t *host;
-    struct x86_itlb *itlb;
     uint64_t la;
 
     if (!mode || (cpu->mode & MODE_SLOW) || cpu->interrupt_shadow) {
@@ -181,19 +218,20 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, const struct
     if (!host) {
         return NULL;
     }
-    b = find_made(tc->tcg->jit, host, la, mode, recipe);
-    if (!b || (b->second && !second_holds(cpu, b))) {
-        b = make(tc, la, mode, recipe);
-        if (!b || !tcg_code_host(cpu, la) || (b->second && !second_holds(cpu, b))) {
+    if ((mode & MODE_CODE64) && cpu->cpl == 3 && la >> 32 && !(la >> 47)) {
+        mode |= JIT_MODE_MOVABLE;
+    } else {
+        rip = la;
+    }
+    b = find_made(tc->tcg->jit, host, rip, mode, recipe);
+    if (!b || !second_holds(cpu, b, la)) {
+        b = make(tc, la, rip, mode, recipe);
+        if (!b || !tcg_code_host(cpu, la) || !second_holds(cpu, b, la)) {
             return NULL;
         }
     }
-    itlb = cpu->itlb_now;
-    __atomic_store_n(&itlb->id[itlb_slot(la)], b->page_id, __ATOMIC_RELAXED);
-    if (b->second) {
-        __atomic_store_n(&itlb->id[itlb_slot(second_la(cpu, b))], b->second_id, __ATOMIC_RELAXED);
-    }
-    jit_jumps_mode(cpu, mode & ~JIT_MODE_UNSHARED);
+    set_names(cpu, b, la);
+    jit_jumps_mode(cpu, mode & ~JIT_MODE_VARIANTS);
     return b;
 }
 
@@ -226,7 +264,7 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
         return known;
     }
     jit_cpu_of(cpu)->lookups++;
-    b = find(tc, 0, &no_recipe);
+    b = find(tc, 0, JIT_ANY_RIP, &no_recipe);
     if (!b) {
         return NULL;
     }
@@ -243,7 +281,7 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     uint64_t flushes = j->flushes;
     struct jit_block *b;
 
-    cpu->rip = e->target;
+    cpu->rip = jit_guest_rip(cpu, e->from, e->target);
     jit_flags_from_host(cpu);
     if (tc->check) {
         check_left(tc->check, e);
@@ -252,14 +290,16 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
-    b = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0, &e->recipe);
+    b = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0,
+             jit_movable(e->from) && jit_rip_fits(e->target) ? e->target : JIT_ANY_RIP, &e->recipe);
     if (!b) {
         return NULL;
     }
     if (!e->patch) { /* by way of a block that is dead or was mapped elsewhere: no more of that */
         jit_note_jump(j, cpu, b);
     }
-    if (e->patch && flushes == j->flushes && !log_on(LOG_EXEC) && !log_on(LOG_CPU)) {
+    if (e->patch && b->rip == e->target && flushes == j->flushes && !log_on(LOG_EXEC) &&
+        !log_on(LOG_CPU)) {
         g_mutex_lock(&tc->tcg->code_lock);
         if (flushes == j->flushes) {
             jit_link_locked(e, b);
@@ -283,8 +323,8 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
         jit_fpu_save(cpu);
     }
     jit_flags_from_host(cpu);
-    cpu->rip = s->next;
-    cpu->start_rip = s->next - s->insn.len;
+    cpu->rip = jit_guest_rip(cpu, s->block, s->next);
+    cpu->start_rip = cpu->rip - s->insn.len;
     if (!(cpu->mode & MODE_CODE64)) {
         cpu->start_rip = (uint32_t)cpu->start_rip;
     }
@@ -305,7 +345,7 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
         return jit_dispatch(cpu);
     }
     if (fpu && jit_mode(cpu) !=
-                   (s->block->mode & ~JIT_MODE_UNSHARED)) { /* exceptions were masked or unmasked */
+                   (s->block->mode & ~JIT_MODE_VARIANTS)) { /* exceptions were masked or unmasked */
         return jit_dispatch(cpu);
     }
     if (s->block->fpu) {
@@ -330,7 +370,7 @@ bool jit_run(struct tcg_cpu *tc)
 {
     struct jit_recipe recipe = no_recipe;
     uint32_t variant = tc->check ? check_variant(tc, &recipe) : 0;
-    struct jit_block *b = find(tc, variant, &recipe);
+    struct jit_block *b = find(tc, variant, JIT_ANY_RIP, &recipe);
 
     if (!b) {
         return false;

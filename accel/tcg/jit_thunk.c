@@ -94,9 +94,10 @@ static void emit_leave(struct host_buf *b)
     host_u8(b, 0xc3);
 }
 
-/* Loads the guest's registers and goes on at R11. */
+/* Loads the guest's registers and goes on at jit_cpu.go, with RIP in T0. */
 static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
 {
+    struct host_rm go = own(offsetof(struct jit_cpu, go));
     uint8_t *skip;
 
     host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_want)), 0, 4);
@@ -113,9 +114,8 @@ static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
             host_load(b, jit_host_reg[r], host_state(offsetof(struct x86_cpu, gpr) + 8 * r), 8);
         }
     }
-    host_u8(b, 0x41); /* jmp r11 */
-    host_u8(b, 0xff);
-    host_u8(b, 0xe3);
+    host_load(b, JIT_T0, host_state(offsetof(struct x86_cpu, rip)), 8);
+    host_op(b, 0, 0xff, 4, &go);
 }
 
 /* Stores everything, calls @fn(cpu, ecx), goes on where it says or leaves. */
@@ -136,7 +136,7 @@ static uint8_t *emit_to_c(struct host_buf *b, const void *fn, const uint8_t *vec
     host_op(b, 0, 0xff, 2, &rax);
     host_op(b, HOP_W, 0x85, HOST_RAX, &rax);
     host_link(host_jcc(b, 4), leave);
-    host_mov(b, HOST_R11, HOST_RAX);
+    host_store(b, own(offsetof(struct jit_cpu, go)), HOST_RAX, 8);
     host_link(host_jmp(b), load_and_go);
     return start;
 }
@@ -250,7 +250,7 @@ void jit_emit_thunks(struct jit *j)
     host_u8(&b, 0x83);
     host_u8(&b, 0xec);
     host_u8(&b, 8);
-    host_mov(&b, HOST_R11, HOST_RDI);
+    host_store(&b, own(offsetof(struct jit_cpu, go)), HOST_RDI, 8);
     host_link(host_jmp(&b), go);
     align(&b);
     slow = emit_to_c(&b, (const void *)jit_slow, vec_save, go, leave);

@@ -41,6 +41,28 @@ void jit_put(struct jit_tr *tr, unsigned r, unsigned h)
     host_store(&tr->b, jit_gpr(r), h, 8);
 }
 
+static bool movable(const struct jit_tr *tr)
+{
+    return tr->mode & JIT_MODE_MOVABLE;
+}
+
+void jit_rip(struct jit_tr *tr, unsigned h, uint64_t rip)
+{
+    int64_t left = (int64_t)rip;
+
+    if (!movable(tr)) {
+        host_mov_imm(&tr->b, h, rip);
+        return;
+    }
+    host_load(&tr->b, h, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base)), 8);
+    while (left) { /* once, but for addresses 2 GiB away */
+        int32_t part = (int32_t)MAX(MIN(left, INT32_MAX), INT32_MIN);
+
+        host_lea(&tr->b, h, host_mem(h, part), 8);
+        left -= part;
+    }
+}
+
 static uint32_t cache_offset(const struct jit_tr *tr, const uint8_t *w)
 {
     return (uint32_t)(w - tr->jit->w);
@@ -517,22 +539,42 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     }
 }
 
-/* Goes on only if the page of @la is mapped as it was, else jumps to @miss. */
-static void check_page(struct jit_tr *tr, uint64_t la, uint32_t id, struct jit_exit *miss)
+/* Goes on only if the page of @rip is mapped as it was, else jumps to @miss. */
+static void check_page(struct jit_tr *tr, uint64_t rip, uint32_t id, struct jit_exit *miss)
 {
     struct host_buf *b = &tr->b;
-    size_t at = X86_TLB_OFFSET + offsetof(struct x86_tlb, i[0]) +
-                (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb) +
-                offsetof(struct x86_itlb, id) + itlb_slot(la) * sizeof(uint32_t);
+    size_t itlb = X86_TLB_OFFSET + offsetof(struct x86_tlb, i[0]) +
+                  (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb);
+    size_t slot = itlb_slot(rip);
 
-    host_load(b, JIT_T1, host_state(at), 4);
-    host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)id), 4);
+    if (movable(tr)) {
+        host_load(b, JIT_T1, host_state(itlb + offsetof(struct x86_itlb, moved) + 8 * slot), 8);
+        host_load(b, JIT_T0, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base_key)), 8);
+        host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, -(int32_t)id), 8);
+    } else {
+        host_load(b, JIT_T1, host_state(itlb + offsetof(struct x86_itlb, id) + 4 * slot), 4);
+        host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)id), 4);
+    }
     host_jrcxz(b, 10);
     miss->stub = b->p;
     jump_to_thunk(b, (uint32_t)(miss - tr->jit->exits), tr->jit->thunk.follow);
 }
 
-/* The checked entry and the other. Code segments are flat here: RIP is the linear address. */
+/* Sets jit_cpu.base for the movable block at T0. */
+static void emit_move(struct jit_tr *tr)
+{
+    struct host_buf *b = &tr->b;
+
+    host_lea(b, JIT_T1, host_mem(JIT_T0, (int32_t)-tr->block->rip), 8);
+    host_store(b, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base)), JIT_T1, 8);
+    host_rorx(b, JIT_T1, JIT_T1, 64 - JIT_BASE_SHIFT);
+    host_store(b, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base_key)), JIT_T1, 8);
+    while ((uintptr_t)b->p & 15) {
+        host_u8(b, 0x90);
+    }
+}
+
+/* The three entries. Code segments are flat here: RIP is the linear address. */
 static void emit_entry(struct jit_tr *tr)
 {
     struct host_buf *b = &tr->b;
@@ -541,6 +583,10 @@ static void emit_entry(struct jit_tr *tr)
 
     while ((uintptr_t)b->p & 15) {
         host_u8(b, 0xcc);
+    }
+    blk->jump = b->p;
+    if (movable(tr)) {
+        emit_move(tr);
     }
     blk->code = b->p;
     blk->first_exit = (uint32_t)(miss - tr->jit->exits);

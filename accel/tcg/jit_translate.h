@@ -94,6 +94,8 @@ static inline bool jit_in_memory(unsigned r)
     return jit_host_reg[r] == HOST_NONE;
 }
 
+/* What is @rip in the block, as the guest sees it, into host register @h. Uses no flags. */
+void jit_rip(struct jit_tr *tr, unsigned h, uint64_t rip);
 /* Moves between guest register @r and host register @h, 64 bits, without touching flags. */
 void jit_get(struct jit_tr *tr, unsigned h, unsigned r);
 void jit_put(struct jit_tr *tr, unsigned r, unsigned h);

@@ -168,15 +168,15 @@ static bool moves_pointers(const struct x86_insn *i)
 static void emit_ea(struct jit_tr *tr, const struct x86_insn *i)
 {
     struct host_buf *b = &tr->b;
-    uint64_t disp = (uint64_t)(int64_t)i->disp + (i->base == X86_RIP ? tr->next : 0);
-    bool has_base = i->base != X86_RIP && i->base != X86_ZERO;
+    uint64_t disp = (uint64_t)(int64_t)i->disp;
     unsigned base = HOST_NONE, index = HOST_NONE;
 
-    if (!has_base && i->index == X86_ZERO) {
-        host_mov_imm(b, JIT_T0, i->asize == 4 ? (uint32_t)disp : disp);
+    if (i->base == X86_RIP) {
+        jit_rip(tr, JIT_T0, tr->next + disp);
+        host_load(b, JIT_T0, host_reg_rm(JIT_T0), i->asize);
         return;
     }
-    if (has_base) {
+    if (i->base != X86_ZERO) {
         base = jit_in_memory(i->base) ? JIT_T0 : jit_host_reg[i->base];
         jit_get(tr, base, i->base);
     }
@@ -213,7 +213,7 @@ static void emit_pointers(struct jit_tr *tr, const struct x86_insn *i)
     if (after && !after->is_mem && moves_pointers(after)) {
         return; /* nothing can look between the two */
     }
-    host_mov_imm(b, JIT_T0, tr->next - i->len);
+    jit_rip(tr, JIT_T0, tr->next - i->len);
     host_store(b, host_state(FPU_STATE(ip)), JIT_T0, 8);
     host_mov_imm(b, JIT_T0, (i->opcode & 7u) << 8 | i->modrm);
     host_store(b, host_state(FPU_STATE(op)), JIT_T0, 2);

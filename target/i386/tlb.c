@@ -81,8 +81,8 @@ static void slot_clear(struct x86_tlb *tlb, enum tlb_part part, unsigned set, un
         d->rneg[slot] = d->wneg[slot] = d->cneg[slot] = tlb_never(slot);
         d->hpage[slot] = 0;
     } else {
+        x86_itlb_forget_names(&tlb->i[set], slot);
         tlb->i[set].xneg[slot] = tlb_never(slot);
-        __atomic_store_n(&tlb->i[set].id[slot], 0, __ATOMIC_RELAXED);
     }
 }
 

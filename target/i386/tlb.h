@@ -53,6 +53,10 @@ struct x86_itlb {
     /* The engine's name of this pair of linear and host page, 0: none. The engine sets it after a
      * fetch; each fill and clear sets 0, and other threads may. Atomic. */
     uint32_t id[ITLB_SLOTS];
+    /* The engine's too: a second name, in a place that need not be the slot's (0: none in use). It
+     * is set to 0 whenever id[slot] is for the slot whose moved_at says place + 1. */
+    uint64_t moved[ITLB_SLOTS];
+    uint16_t moved_at[ITLB_SLOTS];
 };
 
 /* A page of guest-physical memory: how to reach it. */
@@ -159,6 +163,16 @@ static inline unsigned tlb_slot(uint64_t la)
 static inline unsigned itlb_slot(uint64_t la)
 {
     return (la >> PAGE_BITS) & (ITLB_SLOTS - 1);
+}
+
+/* The engine's names of what @slot maps are not true any more. */
+static inline void x86_itlb_forget_names(struct x86_itlb *i, unsigned slot)
+{
+    __atomic_store_n(&i->id[slot], 0, __ATOMIC_RELAXED);
+    if (i->moved_at[slot]) {
+        i->moved[i->moved_at[slot] - 1] = 0;
+        i->moved_at[slot] = 0;
+    }
 }
 
 /* Whether @size bytes at @la are within the page that @neg is minus the address of. */
