@@ -330,6 +330,18 @@ static void emit_vex(struct jit_tr *tr, const struct x86_insn *i)
     jit_emit_form(tr, i, &f);
 }
 
+/* With both results in registers that are not the host's. */
+static void emit_mulx_to_memory(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct jit_form f = jit_form_of(i, JIT_W);
+    struct host_rm rm = i->is_mem ? jit_mem(tr, i, operand_size(i, 2), 0) : jit_gpr(i->rm);
+
+    f.flags |= i->prefixes & PREFIX_W ? HOP_W : 0;
+    host_vex(&tr->b, f.flags, f.opcode, JIT_T0, JIT_T1, &rm);
+    jit_put(tr, i->vvvv, JIT_T1);
+    jit_put(tr, i->reg, JIT_T0);
+}
+
 static void emit_w(struct jit_tr *tr, const struct x86_insn *i)
 {
     struct jit_form f = jit_form_of(i, JIT_RW);
@@ -518,8 +530,8 @@ static bool plan_bits(const struct x86_insn *i, struct jit_plan *p)
         return host_has_adx();
     case OP_MULX:
         p->writes = 1u << i->vvvv;
-        p->emit = emit_vex;
-        return !(jit_in_memory(i->reg) && jit_in_memory(i->vvvv));
+        p->emit = jit_in_memory(i->reg) && jit_in_memory(i->vvvv) ? emit_mulx_to_memory : emit_vex;
+        return true;
     case OP_ANDN:
     case OP_BLSR:
     case OP_BLSMSK:
