@@ -4,8 +4,10 @@
  *
  * Guest registers that live in memory are read as memory operands where an instruction has room for
  * one, else they go by way of a scratch register; they are always stored whole, because the host
- * is slow to load what was stored in pieces. AH, CH, DH and BH, which have no name beside a REX
- * prefix, are rotated into the low byte for the time of the instruction (RORX leaves flags).
+ * is slow to load what was stored in pieces. The next instruction finds the value still in T0, if
+ * nothing has been emitted that may have changed that (jit_tr.held). AH, CH, DH and BH, which have
+ * no name beside a REX prefix, are rotated into the low byte for the time of the instruction (RORX
+ * leaves flags).
  */
 #include "accel/tcg/jit_translate.h"
 
@@ -141,10 +143,41 @@ static bool needs_scratch(const struct gpr_use *u)
     return u->used && (u->host == HOST_NONE || (u->high && !(u->access & JIT_W)));
 }
 
+/* T0 is the register already. */
+static void use_held(struct gpr_use *u)
+{
+    u->copied = true;
+    u->host = JIT_T0;
+}
+
+/* Behind an instruction without a memory operand: what T0 holds now, @held before it. */
+static void note_held(struct jit_tr *tr, uint8_t held, const struct gpr_use *reg,
+                      const struct gpr_use *rm, const struct gpr_use *vvvv)
+{
+    const struct gpr_use *uses[3] = {reg, rm, vvvv};
+
+    for (unsigned n = 0; n < 3; n++) {
+        if (uses[n]->copied && uses[n]->host == JIT_T0) {
+            held = uses[n]->high || !jit_in_memory(uses[n]->r) ? HOST_NONE : uses[n]->r;
+        }
+    }
+    for (unsigned n = 0; n < 3; n++) { /* and then it was written by another way */
+        if (uses[n]->used && uses[n]->r == held && uses[n]->host != JIT_T0 &&
+            (uses[n]->access & JIT_W)) {
+            held = HOST_NONE;
+        }
+    }
+    if (!vvvv->copied) { /* else it may share the scratch register */
+        tr->held = held;
+        tr->held_at = tr->b.p;
+    }
+}
+
 void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit_form *f)
 {
     struct gpr_use reg = gpr_use(f, i, f->reg), vvvv = gpr_use(f, i, f->vvvv), rm_use = {0};
     bool mem = f->rm >= 0 && i->is_mem && jit_where(i, (unsigned)f->rm) != WHERE_OPREG;
+    uint8_t held = mem ? HOST_NONE : jit_held(tr);
     unsigned flags = f->flags, s;
     struct host_rm rm;
 
@@ -155,7 +188,9 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
     } else {
         rm_use = gpr_use(f, i, f->rm);
         rm = jit_gpr(rm_use.r);
-        if (rm_use.high && !(rm_use.access & JIT_W)) {
+        if (rm.mem && rm_use.used && !rm_use.high && rm_use.r == held) {
+            use_held(&rm_use);
+        } else if (rm_use.high && !(rm_use.access & JIT_W)) {
             to_scratch(tr, &rm_use, JIT_T0);
         } else if (rm.mem &&
                    (f->in_reg || (rm_use.access & JIT_W) || (reg.used && reg.r == rm_use.r))) {
@@ -167,7 +202,10 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
             rm = host_reg_rm(JIT_T0);
         }
     }
-    if (needs_scratch(&reg) && !reg.copied) {
+    if (reg.used && !reg.copied && reg.r == held && !reg.high && !rm_use.copied &&
+        !needs_scratch(&vvvv)) {
+        use_held(&reg);
+    } else if (needs_scratch(&reg) && !reg.copied) {
         s = mem ? jit_spare(tr, &rm) : rm_use.copied ? JIT_T1 : JIT_T0;
         to_scratch(tr, &reg, s);
         if (needs_scratch(&vvvv)) { /* one is only read and the other only written */
@@ -203,4 +241,7 @@ void jit_emit_form(struct jit_tr *tr, const struct x86_insn *i, const struct jit
     put_back(tr, &reg);
     put_back(tr, &vvvv);
     put_back(tr, &rm_use);
+    if (!mem) {
+        note_held(tr, held, &reg, &rm_use, &vvvv);
+    }
 }

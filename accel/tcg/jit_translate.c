@@ -31,14 +31,23 @@ const uint8_t jit_host_reg[16] = {
     [X86_R15] = HOST_NONE,
 };
 
+uint8_t jit_held(const struct jit_tr *tr)
+{
+    return tr->held_at == tr->b.p ? tr->held : HOST_NONE;
+}
+
 void jit_get(struct jit_tr *tr, unsigned h, unsigned r)
 {
-    host_load(&tr->b, h, jit_gpr(r), 8);
+    host_load(&tr->b, h, jit_held(tr) == r ? host_reg_rm(JIT_T0) : jit_gpr(r), 8);
 }
 
 void jit_put(struct jit_tr *tr, unsigned r, unsigned h)
 {
     host_store(&tr->b, jit_gpr(r), h, 8);
+    if (h == JIT_T0) {
+        tr->held = (uint8_t)r;
+        tr->held_at = tr->b.p;
+    }
 }
 
 static bool movable(const struct jit_tr *tr)
@@ -536,6 +545,7 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     }
     if (tr->site && !tr->ended) {
         tr->site->after = cache_offset(tr, tr->b.p);
+        tr->held_at = NULL; /* from there it comes with another T0 */
     }
 }
 

@@ -63,7 +63,9 @@ struct jit_tr {
     bool after_sti;
     bool incoming; /* the flags are still those that the block was entered with */
     struct jit_recipe recipe;
-    struct jit_site *site; /* of the current instruction, or NULL */
+    uint8_t held;           /* guest register whose value is in T0 too ... */
+    const uint8_t *held_at; /* ... while nothing is emitted behind this */
+    struct jit_site *site;  /* of the current instruction, or NULL */
     struct jit_stub *site_stub;
     unsigned stub_count, group_count;
     /* From here on nothing is cleared for a new block: elements are set as their numbers grow. */
@@ -96,6 +98,8 @@ static inline bool jit_in_memory(unsigned r)
 
 /* What is @rip in the block, as the guest sees it, into host register @h. Uses no flags. */
 void jit_rip(struct jit_tr *tr, unsigned h, uint64_t rip);
+/* Which guest register, of those in memory, T0 holds now; HOST_NONE: none. */
+uint8_t jit_held(const struct jit_tr *tr);
 /* Moves between guest register @r and host register @h, 64 bits, without touching flags. */
 void jit_get(struct jit_tr *tr, unsigned h, unsigned r);
 void jit_put(struct jit_tr *tr, unsigned r, unsigned h);
