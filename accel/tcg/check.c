@@ -121,7 +121,7 @@ static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
         c->flushes = tc->tcg->jit->flushes;
     }
     insns = g_hash_table_lookup(c->decoded, b);
-    if (insns) {
+    if (insns && !b->guard) {
         return insns;
     }
     if (b->second) { /* the block is one instruction */

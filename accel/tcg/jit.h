@@ -20,6 +20,7 @@
  *     jit_cpu.base, from the address jumped to in T0.
  * I3  Memory of dead blocks is reused only by a flush, when no vCPU is in translated code.
  * I4  Code is written through one mapping and runs in another; no page is ever both.
+ * I5  A block is not entered once its guest code has changed: it is dead, or its guard says so.
  */
 #ifndef VITRO_ACCEL_TCG_JIT_H
 #define VITRO_ACCEL_TCG_JIT_H
@@ -120,6 +121,17 @@ struct jit_site {
     uint32_t after; /* offset in the code cache where the block goes on; 0: look up cpu->rip */
 };
 
+#define JIT_GUARD_CHUNKS 8
+
+/* What a block compares when it is entered, as nobody tells it of writes (jit_guard.c). */
+struct jit_guard {
+    unsigned count;
+    struct jit_guard_chunk {
+        int at; /* of 8 bytes, from the block's first byte */
+        uint64_t mask, want;
+    } chunk[JIT_GUARD_CHUNKS + 1];
+};
+
 struct jit_block {
     const uint8_t *host; /* of the first guest byte */
     uint64_t rip;        /* less jit_cpu.base, if movable */
@@ -132,11 +144,14 @@ struct jit_block {
     uint32_t first_exit;   /* the one taken when the checked entry fails */
     uint32_t code_bytes;
     bool dead;                /* atomic */
+    bool patchable;           /* code of its page has been written to */
     bool vec;                 /* uses vector registers */
     bool fpu;                 /* uses x87 or MMX registers */
     bool wants_recipe;        /* would be better for knowing how to have the flags at its entry */
     struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
     uint8_t *jump, *code, *body; /* writable mapping */
+    uint8_t *inner;              /* behind the guard, for loops; or NULL */
+    struct jit_guard *guard;     /* NULL: it is told of writes, by its death */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
     struct jit_block *next_second; /* others that reach into the same page */
@@ -149,6 +164,7 @@ struct jit_page {
     struct ram_block *ram;
     uint64_t offset; /* of the page in it */
     uint64_t lines;  /* bit per 64 bytes with translated code */
+    bool patched;    /* code of it has died of a write */
     struct jit_block *blocks;
     struct jit_block *reaching; /* blocks of the page before whose code ends here */
     uint64_t home;              /* movable blocks call it that, if they may; 1: there are none */
@@ -194,10 +210,11 @@ struct jit {
     unsigned hash_bits;
     struct jit_block **hash; /* atomic heads */
     GHashTable *pages;       /* host page -> struct jit_page */
+    struct jit_past *past;   /* of code that dies and comes back */
     uint32_t next_id;
-    uint32_t host[FEAT_WORDS];                   /* features of this host: jit_host_features() */
-    bool full;                                   /* a flush is due */
-    uint64_t flushes, invalidations, translated; /* statistics */
+    uint32_t host[FEAT_WORDS]; /* features of this host: jit_host_features() */
+    bool full;                 /* a flush is due */
+    uint64_t flushes, invalidations, translated, guarded; /* statistics */
 };
 
 /* jit_cache.c; functions with _locked need tcg->code_lock. */
@@ -233,6 +250,8 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
                                   uint32_t mode, const struct jit_recipe *recipe);
 /* @b is not what is at its address any more. */
 void jit_drop_locked(struct jit *j, struct jit_block *b);
+/* Another CPU comes into being: blocks with guards are no more. */
+void jit_drop_guarded_locked(struct jit *j);
 /* Links @e to @b, when both live. */
 void jit_link_locked(struct jit_exit *e, struct jit_block *b);
 /* Bytes of a page were written. Returns whether code of it died. */
@@ -267,6 +286,13 @@ static inline uint64_t jit_guest_rip(const struct x86_cpu *cpu, const struct jit
  * nothing there can be translated. At most @max instructions. */
 bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
                    unsigned avail, unsigned max);
+
+/* jit_guard.c */
+struct jit_past *jit_past_new(void);
+/* @b dies of a write to its code. */
+void jit_past_died(struct jit *j, const struct jit_block *b);
+/* Whether the code of @b, which has a guard, is not what it was made of. */
+bool jit_guard_differs(const struct jit_block *b);
 
 /* jit_run.c */
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is

@@ -79,6 +79,7 @@ struct jit *jit_new(struct tcg *t, size_t bytes, GError **error)
     j->blocks = reserve(j->max_blocks * sizeof(struct jit_block));
     j->exits = reserve(j->max_exits * sizeof(struct jit_exit));
     j->sites = reserve(j->max_sites * sizeof(struct jit_site));
+    j->past = jit_past_new();
     j->hash = reserve((sizeof(struct jit_block *)) << j->hash_bits);
     if (!j->blocks || !j->exits || !j->sites || !j->hash || !map_code(j)) {
         fail_errno(error, "cannot get memory for %zu MiB of translated code", bytes >> 20);
@@ -115,6 +116,7 @@ void jit_free(struct jit *j)
         close(j->fd);
     }
     g_free(j->tr);
+    g_free(j->past);
     g_free(j);
 }
 
@@ -204,8 +206,9 @@ struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t 
 {
     struct jit_block *b = __atomic_load_n(bucket(j, host, mode, recipe), __ATOMIC_ACQUIRE);
 
-    while (b && (b->host != host || b->mode != mode || (b->rip != rip && rip != JIT_ANY_RIP) ||
-                 memcmp(&b->recipe, recipe, sizeof(*recipe)))) {
+    while (b &&
+           (b->host != host || b->mode != mode || (b->rip != rip && rip != JIT_ANY_RIP) ||
+            memcmp(&b->recipe, recipe, sizeof(*recipe)) || (b->guard && jit_guard_differs(b)))) {
         b = __atomic_load_n(&b->next_hash, __ATOMIC_ACQUIRE);
     }
     return b;
@@ -271,9 +274,11 @@ static void make_ready_locked(struct jit *j)
 static void note_page_locked(struct jit *j, struct jit_block *b, struct jit_page *p,
                              unsigned offset)
 {
-    p->lines |= line_bits(offset, MIN(offset + b->bytes, PAGE_SIZE));
-    b->next_page = p->blocks;
-    p->blocks = b;
+    if (!b->guard) {
+        p->lines |= line_bits(offset, MIN(offset + b->bytes, PAGE_SIZE));
+        b->next_page = p->blocks;
+        p->blocks = b;
+    }
     b->next_hash = *bucket(j, b->host, b->mode, &b->recipe);
     __atomic_store_n(bucket(j, b->host, b->mode, &b->recipe), b, __ATOMIC_RELEASE);
 }
@@ -303,6 +308,31 @@ static uint64_t home_of(const struct x86_cpu *cpu, const struct jit_page *p, uin
     return p->home == 1 ? la & PAGE_MASK & (GiB - 1) : p->home;
 }
 
+static void kill_locked(struct jit *j, struct jit_block *b);
+
+/* Drops blocks there whose guards no longer let anyone in. */
+static void drop_changed_locked(struct jit *j, const uint8_t *host, uint32_t mode,
+                                const struct jit_recipe *recipe)
+{
+    struct jit_block *b = *bucket(j, host, mode, recipe), *next;
+
+    for (; b; b = next) {
+        next = b->next_hash;
+        if (b->host == host && b->mode == mode && b->guard && jit_guard_differs(b)) {
+            kill_locked(j, b);
+        }
+    }
+}
+
+void jit_drop_guarded_locked(struct jit *j)
+{
+    for (unsigned n = 0; n < j->block_count; n++) {
+        if (j->blocks[n].guard) {
+            kill_locked(j, &j->blocks[n]);
+        }
+    }
+}
+
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
                                   const struct phys_page pages[2], uint64_t la, uint64_t rip,
                                   uint32_t mode, const struct jit_recipe *recipe)
@@ -311,7 +341,7 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     struct jit_block *b = &j->blocks[j->block_count];
     struct jit_page *p = page_of_locked(j, &pages[0]), *second = NULL;
     const uint8_t *code = pages[0].host + offset;
-    uint8_t both[2 * X86_INSN_BYTES];
+    uint8_t both[2 * X86_INSN_BYTES], copy[JIT_BLOCK_INSNS * X86_INSN_BYTES];
 
     make_ready_locked(j);
     if (rip == JIT_ANY_RIP) {
@@ -322,6 +352,12 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     }
     *b = (struct jit_block){.host = code, .rip = rip, .mode = mode, .recipe = *recipe};
     b->page_id = name_locked(j, p, rip);
+    if (p->patched && !pages[1].host && cpu->alone) {
+        b->patchable = true;
+        drop_changed_locked(j, code, mode, recipe);
+        memcpy(copy, code, MIN(in_first, sizeof(copy))); /* what is decoded, a guard looks for */
+        code = copy;
+    }
     if (pages[1].host) {
         second = page_of_locked(j, &pages[1]);
         b->second = second->host;
@@ -339,6 +375,7 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     }
     j->block_count++;
     j->translated++;
+    j->guarded += b->guard != NULL;
     if (second) {
         second->lines |= line_bits(0, b->bytes - in_first);
         b->next_second = second->reaching;
@@ -359,7 +396,7 @@ void jit_link_locked(struct jit_exit *e, struct jit_block *b)
     e->to = b;
     e->next_in = b->incoming;
     b->incoming = e;
-    host_link(e->patch, near ? b->body : b->code);
+    host_link(e->patch, e->from == b && b->inner ? b->inner : near ? b->body : b->code);
 }
 
 /* Nobody enters @b any more; who is in it leaves at the next look at its requests. */
@@ -411,6 +448,10 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
 
         if (b->dead || (start < offset + len && offset < start + b->bytes)) {
             *at = b->next_page;
+            if (!b->dead) {
+                p->patched = true;
+                jit_past_died(j, b);
+            }
             kill_locked(j, b);
         } else {
             lines |= line_bits(start, MIN(start + b->bytes, PAGE_SIZE));
@@ -474,8 +515,8 @@ void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const cha
 {
     print(opaque,
           "translated code: %zu of %zu KiB, %u blocks, %u exits, %u sites, %u pages of code\n"
-          "since the start: %" PRIu64 " blocks translated, %" PRIu64 " invalidated, %" PRIu64
-          " flushes\n",
+          "since the start: %" PRIu64 " blocks translated (%" PRIu64 " with guards), %" PRIu64
+          " invalidated, %" PRIu64 " flushes\n",
           j->used / KiB, j->size / KiB, j->block_count, j->exit_count, j->site_count,
-          g_hash_table_size(j->pages), j->translated, j->invalidations, j->flushes);
+          g_hash_table_size(j->pages), j->translated, j->guarded, j->invalidations, j->flushes);
 }

@@ -106,17 +106,27 @@ static void load_target(struct jit_tr *tr, const struct x86_insn *i)
     host_load(&tr->b, JIT_T0, rm, word(tr));
 }
 
+void jit_emit_jump(struct jit_tr *tr)
+{
+    jit_jump_t0(tr, commit_nothing);
+}
+
+void jit_emit_call(struct jit_tr *tr)
+{
+    host_store(&tr->b, saved(), JIT_T0, 8);
+    jit_jump_t0(tr, commit_call);
+}
+
 static void emit_jmp_ind(struct jit_tr *tr, const struct x86_insn *i)
 {
     load_target(tr, i);
-    jit_jump_t0(tr, commit_nothing);
+    jit_emit_jump(tr);
 }
 
 static void emit_call_ind(struct jit_tr *tr, const struct x86_insn *i)
 {
     load_target(tr, i);
-    host_store(&tr->b, saved(), JIT_T0, 8);
-    jit_jump_t0(tr, commit_call);
+    jit_emit_call(tr);
 }
 
 static void emit_ret(struct jit_tr *tr, const struct x86_insn *i)

@@ -60,6 +60,14 @@ static bool stack_operand(const struct jit_tr *tr, const struct x86_insn *i, int
     }
 }
 
+bool jit_writes_memory(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    bool write = false, push = false;
+    int32_t disp;
+
+    return (mem_operand(i, &write) && write) || (stack_operand(tr, i, &disp, &push) && push);
+}
+
 /* By how much @i changes the base register @r, when that is a constant. */
 static bool constant_step(const struct jit_tr *tr, const struct x86_insn *i, unsigned r,
                           int32_t *ret_step)
@@ -163,7 +171,7 @@ void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans)
             if (!(plans[n].writes >> r & 1) || open[r] < 0) {
                 continue;
             }
-            if (constant_step(tr, i, r, &step)) {
+            if (!(tr->varies >> n & 1) && constant_step(tr, i, r, &step)) {
                 tr->groups[open[r]].step += step;
             } else {
                 open[r] = -1;

@@ -122,6 +122,9 @@ static struct jit_block *make(struct tcg_cpu *tc, uint64_t la, uint64_t rip, uin
             if (!b && jit_has_room(t->jit)) {
                 b = jit_make_locked(t->jit, cpu, p, la, rip, mode, recipe);
                 tcg_note_lines_locked(t, p[0].block, p[0].offset);
+                if (b && b->guard && !p[0].block->code_lines[p[0].offset >> PAGE_BITS]) {
+                    ram_block_set_dirty(p[0].block, DIRTY_CODE, p[0].offset, PAGE_SIZE);
+                }
                 if (p[1].host) {
                     tcg_note_lines_locked(t, p[1].block, p[1].offset);
                 }
@@ -309,6 +312,15 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
     return b->body + j->to_x;
 }
 
+/* The instruction of a site in a block with a guard, as it is now; false: it is another one. */
+static bool decoded_again(const struct x86_cpu *cpu, const struct jit_site *s, struct x86_insn *ret)
+{
+    const uint8_t *host = s->block->host + s->insn.end - s->insn.len;
+
+    return x86_decode(cpu->decoder, cpu->mode, host, s->insn.len, ret) == DECODE_OK &&
+           ret->len == s->insn.len && ret->row == s->insn.row;
+}
+
 const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
 {
     struct jit *j = tcg_of(cpu)->tcg->jit;
@@ -334,6 +346,10 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     }
     /* a flush by another vCPU is possible while the instruction waits for the right to run alone */
     tc->slow_insn = s->insn;
+    if (s->block->guard && !decoded_again(cpu, s, &tc->slow_insn)) {
+        cpu->rip = cpu->start_rip;
+        return jit_dispatch(cpu);
+    }
     cpu->insn = &tc->slow_insn;
     x86_exec(cpu, cpu->insn);
     if (cpu->insn_again) {

@@ -533,7 +533,8 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
         plan->emit(tr, i);
         if (plan->writes_all) {
             tr->valid = true;
-            tr->recipe = recipe_of(i);
+            tr->recipe =
+                tr->varies >> tr->cur & 1 ? (struct jit_recipe){.kind = RECIPE_NONE} : recipe_of(i);
         } else if (plan->writes_flags || lost) {
             tr->recipe.kind = RECIPE_NONE;
         } else if (tr->live_out[tr->cur] && !tr->ended) {
@@ -591,6 +592,9 @@ static void emit_entry(struct jit_tr *tr)
     struct jit_block *blk = tr->block;
     struct jit_exit *miss = new_exit(tr, blk->rip);
 
+    if (tr->guarded) {
+        blk->guard = jit_guard_place(tr);
+    }
     while ((uintptr_t)b->p & 15) {
         host_u8(b, 0xcc);
     }
@@ -604,6 +608,12 @@ static void emit_entry(struct jit_tr *tr)
     blk->body = b->p;
     if (blk->second) {
         check_page(tr, blk->rip + blk->bytes - 1, blk->second_id, new_exit(tr, blk->rip));
+    }
+    if (blk->guard) {
+        jit_emit_guard(tr, miss->stub);
+    }
+    if (blk->guard && !jit_writes_memory(tr, &tr->insn[tr->count - 1])) {
+        blk->inner = b->p;
     }
     if (blk->vec) {
         host_load(b, JIT_T1, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, vec_off)), 4);
@@ -634,10 +644,14 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     if (!decode(tr, code, avail, max)) {
         return false;
     }
+    tr->guarded = jit_guard_decoded(tr);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
         tr->next = blk->rip + tr->insn[n].end;
         plans[n] = plan_of(tr, &tr->insn[n]);
+        if (tr->varies >> n & 1) {
+            jit_guard_plan(&tr->insn[n], &plans[n]);
+        }
         blk->vec |= plans[n].vec;
         blk->fpu |= plans[n].fpu;
     }

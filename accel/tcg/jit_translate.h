@@ -68,6 +68,8 @@ struct jit_tr {
     struct jit_site *site;  /* of the current instruction, or NULL */
     struct jit_stub *site_stub;
     unsigned stub_count, group_count;
+    bool guarded;
+    uint64_t varies; /* by instruction: its immediate is read when it is executed */
     /* From here on nothing is cleared for a new block: elements are set as their numbers grow. */
     struct x86_insn insn[JIT_BLOCK_INSNS];
     bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
@@ -165,10 +167,24 @@ struct jit_plan {
 
 /* jit_group.c: finds tr->groups, of a decoded block. */
 void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans);
+/* Whether @i, of jit_int.c, jit_flow.c or without memory operand, may write memory. */
+bool jit_writes_memory(const struct jit_tr *tr, const struct x86_insn *i);
 /* Whether the operand of @i is just a pinned register and a displacement. */
 bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i);
 /* A stub that leaves the block before the current instruction, for when a group's check fails. */
 struct jit_stub *jit_unshared_stub(struct jit_tr *tr);
+
+/* jit_guard.c. The decoded block is to have a guard; then it has been cut and tr->varies is set. */
+bool jit_guard_decoded(struct jit_tr *tr);
+/* @plan of an instruction whose immediate varies. */
+void jit_guard_plan(const struct x86_insn *i, struct jit_plan *plan);
+/* Room for what is compared, filled; then the comparison: it goes to @differs or on. */
+struct jit_guard *jit_guard_place(struct jit_tr *tr);
+void jit_emit_guard(struct jit_tr *tr, const uint8_t *differs);
+
+/* jit_flow.c: a jump or call to the address in T0. */
+void jit_emit_jump(struct jit_tr *tr);
+void jit_emit_call(struct jit_tr *tr);
 
 /* jit_log.c: writes the translated block to the log, for the topics that are on. */
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);

@@ -94,6 +94,9 @@ static void tcg_attach(struct tcg *t, struct tcg_cpu *tc)
 
         if (each->cpu->alone) {
             each->cpu->alone = false;
+            if (t->jit) {
+                jit_drop_guarded_locked(t->jit);
+            }
             x86_cpu_request(each->cpu, X86_REQ_TLB);
         }
         each->cpu->pause = yield_host;

@@ -156,8 +156,8 @@ static struct row_facts facts_of(const struct x86_row *row)
         const struct x86_operand_info *o = &x86_operand_info[row->operands[n]];
 
         f.memory_only |= o->where == WHERE_MEM;
-        f.register_only |= o->where == WHERE_RMREG || o->where == WHERE_MMXRMREG ||
-                           o->where == WHERE_VRMREG;
+        f.register_only |=
+            o->where == WHERE_RMREG || o->where == WHERE_MMXRMREG || o->where == WHERE_VRMREG;
         f.any_length |= o->size == SIZE_X || (o->size >= SIZE_HALF && o->size <= SIZE_EIGHTH);
         f.vvvv |= o->where == WHERE_VVVV || o->where == WHERE_VVEC;
     }
@@ -420,8 +420,7 @@ static bool vex_fits(const struct decoding *s, const struct x86_row *row, const 
     return f->vvvv || s->vvvv == 0;
 }
 
-static bool row_fits(const struct decoding *s, const struct x86_row *row,
-                     const struct row_facts *f)
+static bool row_fits(const struct decoding *s, const struct x86_row *row, const struct row_facts *f)
 {
     bool w = s->rex & 8;
 

@@ -59,6 +59,9 @@ static unsigned pick_repeat(struct session *s)
     if (s->kind == SESSION_INTERRUPTS) {
         return 6;
     }
+    if (s->kind == SESSION_SMC && rng_chance(rng, 40)) {
+        return 4 + rng_below(rng, 12); /* what is patched often is translated in another way */
+    }
     return rng_chance(rng, 90)   ? 2
            : rng_chance(rng, 90) ? 2 + rng_below(rng, 40)
                                  : 400; /* for those who look at what is hot */
