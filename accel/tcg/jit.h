@@ -70,12 +70,14 @@ struct jit_cpu {
     uint32_t fpu_off;    /* 0: the guest's x87 registers are in the host's FPU */
     uint32_t host_mxcsr;
     struct jit_fpu fpu;
-    uint64_t slot_mask;     /* for pext: the TLB slot of an address */
-    uint64_t page_mask;     /* the page number */
-    uint64_t align_mask[2]; /* the page number and the low 4, 5 bits */
-    uint64_t low_mask[2];   /* the low 4, 5 bits */
-    uint64_t df_mask;       /* EFLAGS.DF */
-    uint64_t no_df, no_if;  /* EFLAGS without that flag */
+    uint64_t slot_mask;           /* for pext: the TLB slot of an address */
+    uint64_t page_mask;           /* the page number */
+    uint64_t align_mask[2];       /* the page number and the low 4, 5 bits */
+    uint64_t low_mask[2];         /* the low 4, 5 bits */
+    uint64_t df_mask;             /* EFLAGS.DF */
+    uint64_t bit_mask;            /* of a bit's number in 64 bits */
+    uint64_t no_df, no_if, no_ac; /* EFLAGS without that flag */
+    uint64_t tsd_mask, smap_mask; /* CR4.TSD, CR4.SMAP */
     uint64_t jump_mask;
     uint32_t mode; /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];
@@ -119,6 +121,7 @@ struct jit_site {
     uint64_t next; /* RIP of the next instruction */
     struct x86_insn insn;
     uint32_t after; /* offset in the code cache where the block goes on; 0: look up cpu->rip */
+    bool fpu;       /* jit_touches_fpu() */
 };
 
 #define JIT_GUARD_CHUNKS 8
@@ -184,6 +187,7 @@ struct jit_thunks {
     uint8_t *follow;   /* ECX: exit */
     uint8_t *dispatch; /* cpu->rip is set */
     uint8_t *vec_load;
+    uint8_t *tsc; /* called: the guest's time stamp counter into EDX:EAX */
     /* Called with T0: linear address, T1: size - 1. Returns with T1: host - linear address, if it
      * is a page with code but not in those bytes; else 5 bytes later. By TLB set. */
     uint8_t *code_page[TLB_SETS];
@@ -309,6 +313,7 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);
 const uint8_t *jit_dispatch(struct x86_cpu *cpu);
 const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused); /* check.c */
+void jit_read_tsc(struct x86_cpu *cpu);
 
 /* jit_host.c: CPUID's feature words of the host, 0 for those that are not about instructions. */
 void jit_host_features(uint32_t ret[FEAT_WORDS]);

@@ -142,6 +142,10 @@ void jit_cpu_init(struct x86_cpu *cpu)
     jc->df_mask = FLAG_DF;
     jc->no_df = (uint32_t)~FLAG_DF;
     jc->no_if = (uint32_t)~FLAG_IF;
+    jc->no_ac = (uint32_t)~FLAG_AC;
+    jc->tsd_mask = CR4_TSD;
+    jc->smap_mask = CR4_SMAP;
+    jc->bit_mask = 63;
     jc->low_mask[0] = 15;
     jc->low_mask[1] = 31;
     jc->jump_mask = JIT_JUMP_SLOTS - 1;
@@ -159,14 +163,25 @@ void jit_jumps_flush(struct x86_cpu *cpu)
     }
 }
 
+static bool supervisor(unsigned set)
+{
+    return set == TLB_SUPER || set == TLB_SMAP;
+}
+
+/* STAC and CLAC go from one of the supervisor's sets to the other without asking here. */
 void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode)
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
-    unsigned set = mode >> MODE_SET_SHIFT & 3;
+    unsigned now = mode >> MODE_SET_SHIFT & 3;
 
-    if (jc->jump_mode[set] != mode) {
-        jc->jump_mode[set] = mode;
-        empty_jumps(&jc->jumps[set]);
+    if (jc->jump_mode[now] == mode) {
+        return;
+    }
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        if (set == now || (supervisor(set) && supervisor(now))) {
+            jc->jump_mode[set] = (mode & ~(uint32_t)MODE_SET) | set << MODE_SET_SHIFT;
+            empty_jumps(&jc->jumps[set]);
+        }
     }
 }
 

@@ -328,7 +328,7 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     struct jit_cpu *jc = jit_cpu_of(cpu);
     struct tcg_cpu *tc = tcg_of(cpu);
     uint64_t flushes = j->flushes;
-    bool fpu = jit_touches_fpu(insn_row(&s->insn));
+    bool fpu = s->fpu;
 
     jc->slow++;
     if (fpu) {
@@ -371,6 +371,14 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     flags_to_host(cpu);
     jc->vec_want = s->block->vec;
     return j->w + s->after + j->to_x;
+}
+
+void jit_read_tsc(struct x86_cpu *cpu)
+{
+    uint64_t tsc = x86_tsc_read(cpu);
+
+    cpu->gpr[X86_RAX] = (uint32_t)tsc;
+    cpu->gpr[X86_RDX] = tsc >> 32;
 }
 
 void jit_enter(struct tcg_cpu *tc, const struct jit_block *b)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Emitters of instructions that kernels execute often: interrupt flag, flags on the stack, waiting,
- * double-width compare-and-exchange. What they do to EFLAGS is done without host flags.
+ * Emitters of instructions that kernels execute often: interrupt flag, flags on the stack, time,
+ * access to user memory, GS, waiting, double-width compare-and-exchange. What they do to EFLAGS is
+ * done without host flags.
  */
 #include "accel/tcg/jit_translate.h"
 
@@ -13,6 +14,13 @@ static struct host_rm own(size_t member)
 static struct host_rm eflags(void)
 {
     return host_state(offsetof(struct x86_cpu, eflags));
+}
+
+static bool at_cpl0(const struct jit_tr *tr)
+{
+    unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
+
+    return set == TLB_SUPER || set == TLB_SMAP; /* there is no mode for CPL 1 and 2 */
 }
 
 /* Sets or clears the flag that @others, a mask of 32 bits, lacks. */
@@ -93,6 +101,84 @@ static void emit_pushf(struct jit_tr *tr, const struct x86_insn *i)
     host_lea(&tr->b, sp, host_mem(sp, -w), (unsigned)w);
 }
 
+/* RDTSC and RDTSCP. CR4.TSD keeps them from users: the interpreter's fault. */
+static void emit_tsc(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct host_buf *b = &tr->b;
+
+    if (!at_cpl0(tr)) {
+        host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, cr4)), 8);
+        host_pext(b, JIT_T1, JIT_T1, own(offsetof(struct jit_cpu, tsd_mask)));
+        host_jrcxz(b, 5);
+        jit_stub_from(jit_site_stub(tr), host_jmp(b));
+    }
+    host_call(b, tr->jit->thunk.tsc);
+    if (insn_row(i)->op == OP_RDTSCP) {
+        host_load(b, jit_host_reg[X86_RCX], host_state(offsetof(struct x86_cpu, msr.tsc_aux)), 4);
+    }
+}
+
+static void emit_swapgs(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct host_buf *b = &tr->b;
+    struct host_rm other = host_state(offsetof(struct x86_cpu, msr.kernel_gs_base));
+    struct host_rm base = host_state(offsetof(struct x86_cpu, seg_base[X86_GS]));
+
+    (void)i;
+    host_load(b, JIT_T0, base, 8);
+    host_load(b, JIT_T1, other, 8);
+    host_store(b, base, JIT_T1, 8);
+    host_store(b, host_state(offsetof(struct x86_cpu, seg[X86_GS].base)), JIT_T1, 8);
+    host_store(b, other, JIT_T0, 8);
+}
+
+static void add_to_state(struct host_buf *b, size_t member, int32_t val, unsigned bytes)
+{
+    host_load(b, JIT_T1, host_state(member), bytes);
+    host_lea(b, JIT_T1, host_mem(JIT_T1, val), bytes);
+    host_store(b, host_state(member), JIT_T1, bytes);
+}
+
+/* What x86_update_mode() makes of another TLB set; the block is left for code of that mode. */
+static void go_on_in_set(struct jit_tr *tr, int set)
+{
+    int up = set - (int)(tr->mode >> MODE_SET_SHIFT & 3);
+
+    add_to_state(&tr->b, offsetof(struct x86_cpu, mode), up * (1 << MODE_SET_SHIFT), 4);
+    add_to_state(&tr->b, offsetof(struct x86_cpu, tlb_now), up * (int)sizeof(struct x86_dtlb), 8);
+    add_to_state(&tr->b, offsetof(struct x86_cpu, itlb_now), up * (int)sizeof(struct x86_itlb), 8);
+    jit_exit_to(tr, tr->next, -1);
+}
+
+/*
+ * STAC and CLAC, for the supervisor. The set says what AC is: with CR4.SMAP, TLB_SMAP while it is
+ * clear; without, always TLB_SUPER.
+ */
+static void emit_ac(struct jit_tr *tr, const struct x86_insn *i)
+{
+    bool on = insn_row(i)->op == OP_STAC;
+    bool smap = (tr->mode >> MODE_SET_SHIFT & 3) == TLB_SMAP;
+    uint8_t *without;
+
+    if (smap && !on) {
+        return;
+    }
+    put_flag(tr, own(offsetof(struct jit_cpu, no_ac)), FLAG_AC, on);
+    if (smap) {
+        go_on_in_set(tr, TLB_SUPER);
+    } else if (!on) {
+        host_load(&tr->b, JIT_T1, host_state(offsetof(struct x86_cpu, cr4)), 8);
+        host_pext(&tr->b, JIT_T1, JIT_T1, own(offsetof(struct jit_cpu, smap_mask)));
+        host_jrcxz(&tr->b, 2); /* over the next jump */
+        host_u8(&tr->b, 0xeb);
+        host_u8(&tr->b, 5);
+        without = host_jmp(&tr->b);
+        go_on_in_set(tr, TLB_SMAP);
+        host_link(without, tr->b.p);
+        tr->ended = false;
+    }
+}
+
 /* The block ends, so that what other CPUs have written to the code behind is seen. */
 static void emit_go_on(struct jit_tr *tr, const struct x86_insn *i)
 {
@@ -109,13 +195,6 @@ static void emit_cmpxchg_pair(struct jit_tr *tr, const struct x86_insn *i)
     host_load(&tr->b, JIT_T1, jit_gpr(X86_RCX), 8);
     host_op(&tr->b, HOP_0F | (wide ? HOP_W : 0) | (i->prefixes & PREFIX_LOCK ? HOP_LOCK : 0), 0xc7,
             1, &rm);
-}
-
-static bool at_cpl0(const struct jit_tr *tr)
-{
-    unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
-
-    return set == TLB_SUPER || set == TLB_SMAP; /* there is no mode for CPL 1 and 2 */
 }
 
 bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan)
@@ -141,6 +220,28 @@ bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct j
     case OP_CLD:
     case OP_STD:
         p.emit = emit_flag;
+        break;
+    case OP_RDTSC:
+    case OP_RDTSCP:
+        p.emit = emit_tsc;
+        p.writes = 1u << X86_RAX | 1u << X86_RDX;
+        p.writes |= insn_row(i)->op == OP_RDTSCP ? 1u << X86_RCX : 0;
+        if (tcg_of(tr->cpu)->check) { /* twice is not the same */
+            return false;
+        }
+        break;
+    case OP_SWAPGS:
+        p.emit = emit_swapgs;
+        if (!at_cpl0(tr) || tcg_of(tr->cpu)->check) {
+            return false;
+        }
+        break;
+    case OP_STAC:
+    case OP_CLAC:
+        p.emit = emit_ac;
+        if (!at_cpl0(tr) || tcg_of(tr->cpu)->check) {
+            return false;
+        }
         break;
     case OP_PUSHF:
         p = (struct jit_plan){

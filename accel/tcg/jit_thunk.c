@@ -94,6 +94,20 @@ static void emit_leave(struct host_buf *b)
     host_u8(b, 0xc3);
 }
 
+/* Flags too. */
+static void load_guest(struct host_buf *b)
+{
+    host_load(b, HOST_RAX, own(offsetof(struct jit_cpu, flags)), 4);
+    host_u8(b, 0x04); /* add al, 0x7f: overflows when it is 1 */
+    host_u8(b, 0x7f);
+    host_u8(b, 0x9e); /* sahf */
+    for (unsigned r = 0; r < 16; r++) {
+        if (!jit_in_memory(r)) {
+            host_load(b, jit_host_reg[r], host_state(offsetof(struct x86_cpu, gpr) + 8 * r), 8);
+        }
+    }
+}
+
 /* Loads the guest's registers and goes on at jit_cpu.go, with RIP in T0. */
 static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
 {
@@ -105,15 +119,7 @@ static void emit_load_and_go(struct host_buf *b, const uint8_t *vec_load)
     host_call(b, vec_load);
     set_word(b, own(offsetof(struct jit_cpu, vec_want)), 0);
     host_link(skip, b->p);
-    host_load(b, HOST_RAX, own(offsetof(struct jit_cpu, flags)), 4);
-    host_u8(b, 0x04); /* add al, 0x7f: overflows when it is 1 */
-    host_u8(b, 0x7f);
-    host_u8(b, 0x9e); /* sahf */
-    for (unsigned r = 0; r < 16; r++) {
-        if (!jit_in_memory(r)) {
-            host_load(b, jit_host_reg[r], host_state(offsetof(struct x86_cpu, gpr) + 8 * r), 8);
-        }
-    }
+    load_guest(b);
     host_load(b, JIT_T0, host_state(offsetof(struct x86_cpu, rip)), 8);
     host_op(b, 0, 0xff, 4, &go);
 }
@@ -138,6 +144,38 @@ static uint8_t *emit_to_c(struct host_buf *b, const void *fn, const uint8_t *vec
     host_link(host_jcc(b, 4), leave);
     host_store(b, own(offsetof(struct jit_cpu, go)), HOST_RAX, 8);
     host_link(host_jmp(b), load_and_go);
+    return start;
+}
+
+static void call_c(struct host_buf *b, const void *fn)
+{
+    struct host_rm rax = host_reg_rm(HOST_RAX);
+
+    host_load(b, HOST_RDI, own(offsetof(struct jit_cpu, self)), 8);
+    host_mov_imm(b, HOST_RAX, (uintptr_t)fn);
+    host_op(b, 0, 0xff, 2, &rax);
+}
+
+/* To be called: does @fn(cpu), which may change general registers and must return. */
+static uint8_t *emit_helper(struct host_buf *b, const void *fn, const uint8_t *vec_save,
+                            const uint8_t *vec_load)
+{
+    uint8_t *start = b->p, *no_vectors, *done;
+
+    store_guest(b);
+    host_alu_imm(b, HALU_SUB, host_reg_rm(HOST_RSP), 8, 8);
+    host_alu_imm(b, HALU_CMP, own(offsetof(struct jit_cpu, vec_off)), 0, 4);
+    no_vectors = host_jcc(b, 5);
+    host_call(b, vec_save);
+    call_c(b, fn);
+    host_call(b, vec_load);
+    done = host_jmp(b);
+    host_link(no_vectors, b->p);
+    call_c(b, fn);
+    host_link(done, b->p);
+    host_alu_imm(b, HALU_ADD, host_reg_rm(HOST_RSP), 8, 8);
+    load_guest(b);
+    host_u8(b, 0xc3);
     return start;
 }
 
@@ -225,7 +263,7 @@ static void align(struct host_buf *b)
 void jit_emit_thunks(struct jit *j)
 {
     struct host_buf b = {.p = j->w};
-    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch, *checked;
+    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch, *checked, *tsc;
 
     vec_load = b.p;
     emit_vec_load(&b);
@@ -263,6 +301,8 @@ void jit_emit_thunks(struct jit *j)
     host_store(&b, host_state(offsetof(struct x86_cpu, rip)), JIT_T0, 8);
     emit_to_c(&b, (const void *)jit_checked, vec_save, go, leave);
     align(&b);
+    tsc = emit_helper(&b, (const void *)jit_read_tsc, vec_save, vec_load);
+    align(&b);
     jit_emit_fpu_thunks(j, &b);
     align(&b);
     j->thunk = (struct jit_thunks){.enter = enter,
@@ -270,6 +310,7 @@ void jit_emit_thunks(struct jit *j)
                                    .follow = follow,
                                    .dispatch = dispatch,
                                    .vec_load = vec_load,
+                                   .tsc = tsc,
                                    .checked = checked};
     for (unsigned set = 0; set < TLB_SETS; set++) {
         j->thunk.code_page[set] = emit_code_page(&b, set);

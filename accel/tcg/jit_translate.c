@@ -252,8 +252,10 @@ static struct jit_site *site_of_current(struct jit_tr *tr)
 
     if (!tr->site) {
         tr->site = &j->sites[j->site_count++];
-        *tr->site =
-            (struct jit_site){.block = tr->block, .next = tr->next, .insn = tr->insn[tr->cur]};
+        *tr->site = (struct jit_site){.block = tr->block,
+                                      .next = tr->next,
+                                      .insn = tr->insn[tr->cur],
+                                      .fpu = jit_touches_fpu(insn_row(&tr->insn[tr->cur]))};
     }
     return tr->site;
 }
@@ -446,9 +448,10 @@ static struct jit_plan plan_of(const struct jit_tr *tr, const struct x86_insn *i
     const struct x86_row *row = insn_row(i);
     struct jit_plan plan = {0};
 
-    if ((row->needs & CPL0) || !(jit_plan_int(tr, i, &plan) || jit_plan_flow(tr, i, &plan) ||
-                                 jit_plan_string(tr, i, &plan) || jit_plan_system(tr, i, &plan) ||
-                                 jit_plan_simd(tr, i, &plan) || jit_plan_x87(tr, i, &plan))) {
+    if (row->needs & CPL0 ? !jit_plan_system(tr, i, &plan)
+                          : !(jit_plan_int(tr, i, &plan) || jit_plan_flow(tr, i, &plan) ||
+                              jit_plan_string(tr, i, &plan) || jit_plan_system(tr, i, &plan) ||
+                              jit_plan_simd(tr, i, &plan) || jit_plan_x87(tr, i, &plan))) {
         plan = (struct jit_plan){
             .call = true, .reads_flags = true, .writes_flags = true, .writes = 0xffff};
     }
