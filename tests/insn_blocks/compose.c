@@ -270,7 +270,7 @@ void compose_item(struct composer *c, unsigned at, unsigned len)
 static bool registers_kept(struct composer *c)
 {
     const uint64_t *was = c->saved.state.gpr, *is = composer_gpr(c);
-    uint64_t stack = is[X86_RSP] - PROGRAM_DATA_AT;
+    unsigned stack = 0;
 
     for (unsigned n = 0; n < 16; n++) {
         if (is[n] == was[n]) {
@@ -279,17 +279,18 @@ static bool registers_kept(struct composer *c)
         if (c->counters >> n & 1) {
             return false;
         }
-        if ((c->pointers >> n & 1) && !program_in_data(is[n]) && rng_chance(&c->rng, 90)) {
+        if ((c->pointers >> n & 1) && !program_in_data(is[n], NULL) && rng_chance(&c->rng, 90)) {
             return false;
         }
     }
+    program_in_data(is[X86_RSP], &stack);
     return (stack >= PROGRAM_STACK_LOW + 0x100 && stack < PROGRAM_STACK_TOP + 0x300) ||
            rng_below(&c->rng, 200) == 0;
 }
 
 bool compose_accept(struct composer *c, unsigned to)
 {
-    switch (trace_run(&c->trace, PROGRAM_CODE_AT + to)) {
+    switch (trace_run(&c->trace, composer_code(c) + to)) {
     case TRACE_REACHED:
         if (registers_kept(c)) {
             compose_item(c, c->at, to - c->at);
@@ -372,7 +373,7 @@ static void prepare_saving(struct composer *c, unsigned op)
         put_saved_state(c, engine_data(c->trace.e) + off);
     }
     if ((op == OP_FXRSTOR || op == OP_XRSTOR) && rng_chance(&c->rng, 80)) {
-        c->aim = PROGRAM_DATA_AT + off;
+        c->aim = composer_data(c) + off;
     }
     if (op != OP_FXSAVE && op != OP_FXRSTOR) {
         compose_set_register(c, X86_RDX, 0);
@@ -406,9 +407,9 @@ bool compose_row(struct composer *c, unsigned row, unsigned tries)
     } else if (is_saving(r->op)) {
         prepare_saving(c, r->op);
     } else if (r->op == OP_LDMXCSR) {
-        c->aim = PROGRAM_DATA_AT + PROGRAM_CONTROLS + 4 * rng_below(&c->rng, 8);
+        c->aim = composer_data(c) + PROGRAM_CONTROLS + 4 * rng_below(&c->rng, 8);
     } else if (r->op == OP_FLDCW) {
-        c->aim = PROGRAM_DATA_AT + PROGRAM_CONTROLS + 32 + 2 * rng_below(&c->rng, 8);
+        c->aim = composer_data(c) + PROGRAM_CONTROLS + 32 + 2 * rng_below(&c->rng, 8);
     }
     done = try_row(c, row, tries);
     c->aim = 0;
@@ -427,20 +428,12 @@ bool compose_plain(struct composer *c)
 
 bool compose_set_register(struct composer *c, unsigned reg, uint64_t value)
 {
-    uint8_t code[10];
-    unsigned n = 0;
-    bool kept;
+    uint8_t code[16];
+    unsigned n = compose_load(c, c->at, reg, value, code);
 
-    if (reg > 7) {
-        code[n++] = 0x41;
-    }
-    code[n++] = 0xb8 | (reg & 7);
-    store_le32(code + n, value);
-    n += 4;
     compose_save(c);
     compose_put(c, c->at, code, n);
-    kept = compose_accept(c, c->at + n);
-    return kept;
+    return compose_accept(c, c->at + n);
 }
 
 /* MOVS and its like: pointers and a count first, if they are not fit. */
@@ -452,7 +445,7 @@ bool compose_string(struct composer *c, unsigned row)
         return false;
     }
     for (unsigned reg = X86_RSI; reg <= X86_RDI; reg++) {
-        if (!program_in_data(gpr[reg]) || c->aiming || rng_chance(&c->rng, 40)) {
+        if (!program_in_data(gpr[reg], NULL) || c->aiming || rng_chance(&c->rng, 40)) {
             compose_set_register(c, reg, compose_target(c));
         }
     }
@@ -483,7 +476,7 @@ static void put_indices(struct composer *c, unsigned off)
 /* VMOVDQU of the indices; often VPCMPEQD for a full mask; the gather. */
 bool compose_gather(struct composer *c, unsigned row)
 {
-    unsigned off = PROGRAM_TEMPLATES + 16 * c->template_count, n = 0;
+    unsigned off = PROGRAM_TEMPLATES + 16 * c->template_count, n;
     uint8_t code[48], gather[32], load[] = {0xc5, 0xfe, 0x6f, 0x04, 0x25};
     unsigned len = compose_encode(c, row, c->at, gather), index;
     struct x86_insn i;
@@ -496,9 +489,7 @@ bool compose_gather(struct composer *c, unsigned row)
     index = i.index & 15;
     load[1] = index > 7 ? 0x7e : 0xfe;
     load[3] = 0x04 | (index & 7) << 3;
-    memcpy(code, load, sizeof(load));
-    store_le32(code + sizeof(load), PROGRAM_DATA_AT + off);
-    n = sizeof(load) + 4;
+    n = compose_absolute(c, c->at, load, sizeof(load), composer_data(c) + off, /* imm= */ 0, code);
     if (rng_chance(&c->rng, 60) && i.vvvv < 8) { /* VPCMPEQD mask, mask, mask */
         uint8_t ones[] = {0xc5, 0x85 | (~i.vvvv & 15) << 3, 0x76, 0xc0 | i.vvvv << 3 | i.vvvv};
 
@@ -559,7 +550,7 @@ static void random_state(struct composer *c)
     if (rng_chance(&c->rng, 93)) {
         quiet_exceptions(s);
     }
-    s->rip = PROGRAM_CODE_AT + c->p->entry;
+    s->rip = program_code_at(c->p) + c->p->entry;
 }
 
 static void random_favourite(struct composer *c)
@@ -591,10 +582,10 @@ static void point(struct composer *c)
     for (unsigned n = 0; n < 16; n++) {
         if (c->pointers >> n & 1) {
             c->p->state.gpr[n] =
-                PROGRAM_DATA_AT + c->hot[rng_below(&c->rng, HOT)] + rng_below(&c->rng, 128);
+                composer_data(c) + c->hot[rng_below(&c->rng, HOT)] + rng_below(&c->rng, 128);
         }
     }
-    c->p->state.gpr[X86_RSP] = PROGRAM_DATA_AT + PROGRAM_STACK_TOP - 8 * rng_below(&c->rng, 64);
+    c->p->state.gpr[X86_RSP] = composer_data(c) + PROGRAM_STACK_TOP - 8 * rng_below(&c->rng, 64);
 }
 
 static void random_data(struct composer *c)
@@ -606,7 +597,7 @@ static void random_data(struct composer *c)
     }
     for (unsigned n = 0; n < 64; n++) { /* pointers, for those who follow them */
         store_le64(data + 8 * rng_below(&c->rng, PROGRAM_DATA_BYTES / 8),
-                   PROGRAM_DATA_AT + rng_below(&c->rng, 0x3000));
+                   composer_data(c) + rng_below(&c->rng, 0x3000));
     }
     for (unsigned n = 0; n < COUNTERS; n++) {
         store_le32(data + PROGRAM_COUNTERS + 4 * n,
@@ -633,6 +624,8 @@ static void begin(struct composer *c, const struct compose_wish *wish, struct pr
     program_usual_rights(p->rights);
     p->bits = wish->bits;
     p->writes_code = wish->writes_code;
+    p->place = c->place = wish->bits == 64 ? wish->place : 0;
+    p->places = 1u << p->place;
     p->entry = rng_chance(&c->rng, 30) ? 0x1000 - rng_below(&c->rng, 120)
                                        : 64 * rng_below(&c->rng, 16) + rng_below(&c->rng, 16);
     c->p = p;
@@ -697,14 +690,16 @@ bool compose(struct composer *c, uint64_t seed, const struct compose_wish *wish,
 void compose_other_state(struct composer *c, uint64_t seed, struct program *p)
 {
     uint64_t was[16];
+    unsigned off;
 
     c->rng = (struct rng){.state = seed};
     c->p = p;
+    c->place = p->place;
     memcpy(was, p->state.gpr, sizeof(was));
     random_state(c);
     for (unsigned n = 0; n < 16; n++) {
-        if (program_in_data(was[n])) {
-            p->state.gpr[n] = was[n];
+        if (program_in_data(was[n], &off)) {
+            p->state.gpr[n] = rng_chance(&c->rng, 50) ? was[n] : program_data_at(p) + off;
         }
     }
     random_data(c);

@@ -19,6 +19,7 @@ struct compose_wish {
     unsigned instructions; /* about so many */
     unsigned
         fault_percent; /* of instructions that happen to fault: how many may stay, as the end */
+    unsigned place;    /* where it begins, unless it is 32-bit code */
     int row;           /* instructions of this row of the table only, or -1 */
     bool no_flow;      /* no branches */
     bool bases;        /* FS, and instructions that change the bases of FS and GS */

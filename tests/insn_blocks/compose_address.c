@@ -17,12 +17,12 @@ static uint64_t row_target(struct composer *c)
     unsigned align = 1u << rng_below(&c->rng, 6);
 
     if (where < 15) {
-        return PROGRAM_DATA_AT + page - 1 - rng_below(&c->rng, 31);
+        return composer_data(c) + page - 1 - rng_below(&c->rng, 31);
     }
     if (where < 30) {
-        return PROGRAM_DATA_AT + page + 0xfff - rng_below(&c->rng, 31);
+        return composer_data(c) + page + 0xfff - rng_below(&c->rng, 31);
     }
-    return PROGRAM_DATA_AT + page + ((256 + rng_below(&c->rng, 0xd00)) & -align);
+    return composer_data(c) + page + ((256 + rng_below(&c->rng, 0xd00)) & -align);
 }
 
 uint64_t compose_target(struct composer *c)
@@ -39,7 +39,7 @@ uint64_t compose_target(struct composer *c)
     }
     if (c->wish->row >= 0) { /* pages before it */
         off = where < 60 ? c->hot[rng_below(rng, HOT)] % 0x1f00 : rng_below(rng, 0x1f00);
-        return PROGRAM_DATA_AT + (off & -align);
+        return composer_data(c) + (off & -align);
     }
     if (where < 55) {
         off = c->hot[rng_below(rng, HOT)] + (rng_chance(rng, 50) ? rng_below(rng, 32) : 0);
@@ -56,7 +56,7 @@ uint64_t compose_target(struct composer *c)
     } else {
         off = PROGRAM_STACK_LOW + 0x200 + (rng_below(rng, 0xa00) & -align);
     }
-    return PROGRAM_DATA_AT + off;
+    return composer_data(c) + off;
 }
 
 /* Base and index from registers whose values reach the target with a displacement. */
@@ -64,11 +64,15 @@ static void pick_registers(struct composer *c, uint64_t target, struct address *
 {
     const uint64_t *gpr = composer_gpr(c);
     unsigned registers = c->p->bits == 64 ? 16 : 8;
+    bool absolute;
 
     for (unsigned tries = 0; tries < 12; tries++) {
         uint64_t sum = 0, disp;
 
         *a = (struct address){.base = X86_ZERO, .index = X86_ZERO, .scale = rng_below(&c->rng, 4)};
+        if (c->p->bits == 64 && rng_chance(&c->rng, 5)) {
+            break;
+        }
         if (rng_chance(&c->rng, 90)) {
             a->base = rng_below(&c->rng, registers);
             if (tries < 8 && rng_chance(&c->rng, 70) && !(c->pointers >> a->base & 1)) {
@@ -88,9 +92,9 @@ static void pick_registers(struct composer *c, uint64_t target, struct address *
             return;
         }
     }
-    *a = (struct address){.base = rng_chance(&c->rng, 60) ? X86_RIP : X86_ZERO,
-                          .index = X86_ZERO,
-                          .disp = (int32_t)target};
+    absolute = rng_chance(&c->rng, 40) && (c->p->bits == 32 || (int64_t)target == (int32_t)target);
+    *a = (struct address){
+        .base = absolute ? X86_ZERO : X86_RIP, .index = X86_ZERO, .disp = (int32_t)target};
 }
 
 static uint64_t operand_address(const struct composer *c, const struct x86_insn *i, unsigned at)
@@ -99,7 +103,7 @@ static uint64_t operand_address(const struct composer *c, const struct x86_insn 
     uint64_t ea = (int64_t)i->disp;
 
     ea += i->base < 16 ? gpr[i->base] : 0;
-    ea += i->base == X86_RIP ? PROGRAM_CODE_AT + at + i->len : 0;
+    ea += i->base == X86_RIP ? composer_code(c) + at + i->len : 0;
     ea += i->index < 16 && !(insn_row(i)->needs & VSIB) ? gpr[i->index] << i->scale : 0;
     ea &= ~0ull >> (64 - 8 * i->asize);
     return ea + c->trace.e->cpu->seg_base[i->seg];
@@ -148,4 +152,51 @@ unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *
     }
     memcpy(code, enc.code, i.len);
     return i.len;
+}
+
+/* ---- constant addresses ------------------------------------------------------------------ */
+
+/* How far it is from the end of code at offset @end. */
+static int64_t distance(const struct composer *c, unsigned end, uint64_t addr)
+{
+    return addr - (composer_code(c) + end);
+}
+
+unsigned compose_load(struct composer *c, unsigned at, unsigned reg, uint64_t value, uint8_t *code)
+{
+    int64_t away = distance(c, at + 7, value);
+    unsigned n = 0;
+
+    if (!(value >> 32)) { /* MOV r32, imm */
+        if (reg > 7) {
+            code[n++] = 0x41;
+        }
+        code[n++] = 0xb8 | (reg & 7);
+        store_le32(code + n, value);
+        return n + 4;
+    }
+    if (rng_chance(&c->rng, 50) && away == (int32_t)away) { /* LEA r64, [RIP + d] */
+        code[n++] = reg > 7 ? 0x4c : 0x48;
+        code[n++] = 0x8d;
+        code[n++] = 0x05 | (reg & 7) << 3;
+        store_le32(code + n, away);
+        return n + 4;
+    }
+    code[n++] = reg > 7 ? 0x49 : 0x48; /* MOV r64, imm */
+    code[n++] = 0xb8 | (reg & 7);
+    store_le64(code + n, value);
+    return n + 8;
+}
+
+unsigned compose_absolute(const struct composer *c, unsigned at, const void *opcode, unsigned len,
+                          uint64_t addr, unsigned imm, uint8_t *code)
+{
+    memcpy(code, opcode, len);
+    if (c->p->bits == 64 && (int64_t)addr != (int32_t)addr) { /* ModRM says RIP-relative */
+        code[len - 2] = (code[len - 2] & ~7) | 5;
+        len--;
+        addr = distance(c, at + len + 4 + imm, addr);
+    }
+    store_le32(code + len, addr);
+    return len + 4;
 }

@@ -74,19 +74,18 @@ static void put(struct writer *w, const void *bytes, unsigned len)
     w->at += len;
 }
 
-/* Opcode bytes up to ModRM and SIB that say "absolute", then the address. */
-static void put_absolute(struct writer *w, const void *opcode, unsigned len, uint64_t addr)
+/* See compose_absolute(). */
+static void put_absolute(struct writer *w, const void *opcode, unsigned len, uint64_t addr,
+                         unsigned imm)
 {
-    uint8_t disp[4];
+    uint8_t code[16];
 
-    store_le32(disp, addr);
-    put(w, opcode, len);
-    put(w, disp, 4);
+    put(w, code, compose_absolute(w->c, w->at, opcode, len, addr, imm, code));
 }
 
 static uint64_t slot_address(const struct writer *w, unsigned off)
 {
-    return PROGRAM_CODE_AT + w->slot + off;
+    return composer_code(w->c) + w->slot + off;
 }
 
 /* MOV of immediates over the bytes that change. */
@@ -106,7 +105,7 @@ static void by_moves(struct writer *w, const struct slot *s)
                      size == 1   ? "\xc6\x04\x25"
                      : size == 2 ? "\x66\xc7\x04\x25"
                                  : "\xc7\x04\x25",
-                     size == 2 ? 4 : 3, slot_address(w, n));
+                     size == 2 ? 4 : 3, slot_address(w, n), size);
         put(w, s->to + n, size);
         n += size;
     }
@@ -122,7 +121,7 @@ static void by_xor(struct writer *w, const struct slot *s)
             if (rng_chance(&w->c->rng, 30)) {
                 put(w, "\xf0", 1);
             }
-            put_absolute(w, "\x80\x34\x25", 3, slot_address(w, n));
+            put_absolute(w, "\x80\x34\x25", 3, slot_address(w, n), /* imm= */ 1);
             put(w, &mask, 1);
         }
     }
@@ -137,15 +136,14 @@ static uint64_t put_template(struct composer *c, const struct slot *s)
     memcpy(c->templates + (off - PROGRAM_TEMPLATES), s->to, SLOT_MAX);
     memcpy(c->p->data + off, s->to, SLOT_MAX);
     memcpy(engine_data(c->trace.e) + off, s->to, SLOT_MAX);
-    return PROGRAM_DATA_AT + off;
+    return composer_data(c) + off;
 }
 
 static void set_register(struct writer *w, unsigned reg, uint64_t value)
 {
-    uint8_t code[5] = {0xb8 | reg};
+    uint8_t code[16];
 
-    store_le32(code + 1, value);
-    put(w, code, sizeof(code));
+    put(w, code, compose_load(w->c, w->at, reg, value, code));
 }
 
 /* REP MOVSB */
@@ -156,7 +154,7 @@ static void by_string(struct writer *w, const struct slot *s)
     set_register(w, X86_RDI, slot_address(w, 0));
     set_register(w, X86_RCX, s->len);
     put(w, "\xf3\xa4", 2);
-    set_register(w, X86_RDI, PROGRAM_DATA_AT + w->c->hot[0]);
+    set_register(w, X86_RDI, composer_data(w->c) + w->c->hot[0]);
 }
 
 /* MOVUPS; the slot is a whole vector. */
@@ -165,15 +163,15 @@ static void by_vector(struct writer *w, struct slot *s)
     program_put_nops(s->from + s->len, SLOT_MAX - s->len);
     program_put_nops(s->to + s->len, SLOT_MAX - s->len);
     s->len = SLOT_MAX;
-    put_absolute(w, "\x0f\x10\x3c\x25", 4, put_template(w->c, s));
-    put_absolute(w, "\x0f\x11\x3c\x25", 4, slot_address(w, 0));
+    put_absolute(w, "\x0f\x10\x3c\x25", 4, put_template(w->c, s), 0);
+    put_absolute(w, "\x0f\x11\x3c\x25", 4, slot_address(w, 0), 0);
 }
 
 /* XCHG of the first four bytes. */
 static void by_xchg(struct writer *w, const struct slot *s)
 {
     set_register(w, X86_RAX, load_le32(s->to));
-    put_absolute(w, "\x87\x04\x25", 3, slot_address(w, 0));
+    put_absolute(w, "\x87\x04\x25", 3, slot_address(w, 0), 0);
 }
 
 static bool may_clobber(const struct composer *c, unsigned registers)
@@ -240,7 +238,7 @@ static void put_back(struct writer *w, unsigned target)
     uint8_t jump[6] = {0x0f, 0x85};
 
     put_absolute(w, "\xff\x0c\x25", 3,
-                 PROGRAM_DATA_AT + PROGRAM_COUNTERS + 4 * w->c->counter_count);
+                 composer_data(w->c) + PROGRAM_COUNTERS + 4 * w->c->counter_count, 0);
     store_le32(jump + 2, target - (w->at + sizeof(jump)));
     put(w, jump, sizeof(jump));
 }
@@ -326,7 +324,7 @@ static bool data_beside(struct composer *c)
     put(&w, jump, 2);
     w.at += gap;
     start = w.at = compose_unseen(c, w.at, rng_below(&c->rng, 2));
-    put_absolute(&w, ops[rng_below(&c->rng, ARRAY_SIZE(ops))], 3, PROGRAM_CODE_AT + data);
+    put_absolute(&w, ops[rng_below(&c->rng, ARRAY_SIZE(ops))], 3, composer_code(c) + data, 0);
     w.at = compose_unseen(c, w.at, rng_below(&c->rng, 3));
     put_back(&w, start);
     if (!compose_accept(c, w.at)) {

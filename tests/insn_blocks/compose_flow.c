@@ -99,52 +99,99 @@ static bool branch_forward(struct composer *c)
     return false;
 }
 
-/* JMP by a register or by memory, over some instructions. */
-static bool jump_indirect(struct composer *c)
+/* Any place, often the present one. */
+static unsigned pick_place(struct composer *c)
 {
-    unsigned reg = rng_below(&c->rng, 8), slot = PROGRAM_DATA_AT + 8 * rng_below(&c->rng, 64);
-    bool memory = rng_chance(&c->rng, 40), wide = c->p->bits == 64;
-    uint8_t code[24];
-    unsigned n = 0, target_at, end;
+    return c->p->bits == 64 && rng_chance(&c->rng, 30) ? rng_below(&c->rng, PROGRAM_PLACES)
+                                                       : c->place;
+}
 
-    if ((c->counters | c->pointers) >> reg & 1) {
+/* The program may go there. Returns true. */
+static bool goes_to(struct composer *c, unsigned place)
+{
+    c->p->places |= 1u << place;
+    return true;
+}
+
+/* compose_accept() where the code goes on at another place. */
+static bool accept_at(struct composer *c, unsigned place, unsigned to)
+{
+    unsigned from = c->place;
+    bool kept;
+
+    c->place = place;
+    kept = compose_accept(c, to);
+    if (!kept) {
+        c->place = from;
         return false;
     }
-    if (memory) { /* MOV [slot], target; JMP [slot]: with SIB there is no base in any mode */
-        memcpy(code, wide ? "\x48\xc7\x04\x25" : "\x90\xc7\x04\x25", 4);
-        store_le32(code + 4, slot);
-        target_at = 8;
-        memcpy(code + 12, "\xff\x24\x25", 3);
-        store_le32(code + 15, slot);
-        n = 19;
-    } else {
-        code[0] = 0xb8 | reg;
-        target_at = 1;
-        code[5] = 0xff;
-        code[6] = 0xe0 | reg;
-        n = 7;
+    return goes_to(c, place);
+}
+
+/* What follows is for a register of which nothing is expected. */
+static bool free_register(const struct composer *c, unsigned reg)
+{
+    return !((c->counters | c->pointers) >> reg & 1);
+}
+
+/* MOV reg, target; JMP reg. Or MOV [slot], reg; JMP [slot]. Returns the length. */
+static unsigned put_jump(struct composer *c, unsigned reg, uint64_t slot, uint64_t target,
+                         uint8_t *code)
+{
+    const uint8_t store[] = {c->p->bits == 64 ? 0x48 : 0x90, 0x89, 0x04 | reg << 3, 0x25};
+    unsigned n = compose_load(c, c->at, reg, target, code);
+
+    if (!slot) {
+        code[n++] = 0xff;
+        code[n++] = 0xe0 | reg;
+        return n;
+    }
+    n += compose_absolute(c, c->at + n, store, sizeof(store), slot, /* imm= */ 0, code + n);
+    return n + compose_absolute(c, c->at + n, "\xff\x24\x25", 3, slot, /* imm= */ 0, code + n);
+}
+
+/* JMP by a register or by memory, over some instructions, perhaps to another place. */
+static bool jump_indirect(struct composer *c)
+{
+    unsigned reg = rng_below(&c->rng, 8), place = pick_place(c), n, end;
+    uint64_t slot = rng_chance(&c->rng, 40) ? composer_data(c) + 8 * rng_below(&c->rng, 64) : 0;
+    struct rng again = c->rng;
+    uint8_t code[48];
+
+    if (!free_register(c, reg)) {
+        return false;
     }
     compose_save(c);
+    n = put_jump(c, reg, slot, program_places[place].code + c->at, code); /* for its length */
     end = compose_unseen(c, c->at + n, rng_below(&c->rng, 4));
-    store_le32(code + target_at, PROGRAM_CODE_AT + end);
+    c->rng = again;
+    put_jump(c, reg, slot, program_places[place].code + end, code);
     compose_put(c, c->at, code, n);
-    if (!compose_accept(c, end)) {
+    if (!accept_at(c, place, end)) {
         return false;
     }
     compose_split(c, n);
     return true;
 }
 
-/* PUSH target; RET */
+/* PUSH target; perhaps MOV of its upper half; RET */
 static bool push_and_return(struct composer *c)
 {
-    uint8_t code[6] = {0x68};
+    unsigned place = pick_place(c), n = 5;
+    bool whole = c->p->bits == 32 || !(program_places[place].code >> 31);
+    uint64_t target = program_places[place].code + c->at + (whole ? 6 : 14);
+    uint8_t code[16] = {0x68};
 
-    store_le32(code + 1, PROGRAM_CODE_AT + c->at + sizeof(code));
-    code[5] = 0xc3;
+    store_le32(code + 1, target);
+    if (!whole) {
+        memcpy(code + n, "\xc7\x44\x24\x04", 4);
+        store_le32(code + n + 4, target >> 32);
+        n += 8;
+    }
+    code[n++] = 0xc3;
     compose_save(c);
-    compose_put(c, c->at, code, sizeof(code));
-    return compose_accept(c, c->at + sizeof(code));
+    compose_put(c, c->at, code, n);
+    return accept_at(c, place, c->at + n);
 }
 
 /* ---- subroutines ------------------------------------------------------------------------- */
@@ -211,7 +258,7 @@ static bool hop(struct composer *c)
     store_le32(jump + 1, to - (c->at + sizeof(jump)));
     compose_save(c);
     compose_put(c, c->at, jump, sizeof(jump));
-    if (trace_run(&c->trace, PROGRAM_CODE_AT + to) != TRACE_REACHED) { /* too many steps */
+    if (trace_run(&c->trace, composer_code(c) + to) != TRACE_REACHED) { /* too many steps */
         compose_take_back(c);
         compose_remove(c, c->at, c->at + sizeof(jump));
         return false;
@@ -222,47 +269,52 @@ static bool hop(struct composer *c)
 }
 
 /* MOV [RSP + n], target; CALL [RSP + n], often where the return address goes. */
-static bool call_by_stack(struct composer *c, unsigned target)
+static bool call_by_stack(struct composer *c, uint64_t target)
 {
-    uint8_t code[16] = {c->p->bits == 64 ? 0x48 : 0x90, 0xc7, 0x44, 0x24}, disp = -8;
+    uint8_t code[24], disp = -8;
+    unsigned n = 0;
 
     if (rng_chance(&c->rng, 60)) {
         disp = 4 * ((int)rng_below(&c->rng, 9) - 4);
     }
-    code[4] = disp;
-    store_le32(code + 5, PROGRAM_CODE_AT + target);
-    memcpy(code + 9, "\xff\x54\x24", 3);
-    code[12] = disp;
+    for (unsigned half = 0; half < (c->p->bits == 64 ? 2 : 1); half++) {
+        memcpy(code + n, "\xc7\x44\x24", 3);
+        code[n + 3] = disp + 4 * half;
+        store_le32(code + n + 4, target >> 32 * half);
+        n += 8;
+    }
+    memcpy(code + n, "\xff\x54\x24", 3);
+    code[n + 3] = disp;
     compose_save(c);
-    compose_put(c, c->at, code, 13);
-    return compose_accept(c, c->at + 13);
+    compose_put(c, c->at, code, n + 4);
+    return compose_accept(c, c->at + n + 4);
 }
 
-/* CALL of an earlier one: direct, by register, by memory. */
+/* CALL of an earlier one: direct, by register, by memory; the latter two at any place. */
 static bool call(struct composer *c)
 {
-    unsigned target, reg = rng_below(&c->rng, 8), n = 5;
-    uint8_t code[8] = {0xe8};
+    unsigned target, reg = rng_below(&c->rng, 8), place, n = 5;
+    uint8_t code[24] = {0xe8};
 
     if (!c->subroutine_count || rng_chance(&c->rng, 15)) {
         return rng_chance(&c->rng, 50) ? subroutine(c) : far_subroutine(c);
     }
     target = c->subroutines[rng_below(&c->rng, c->subroutine_count)];
+    place = pick_place(c);
     if (rng_chance(&c->rng, 25)) {
-        return call_by_stack(c, target);
+        return call_by_stack(c, program_places[place].code + target) && goes_to(c, place);
     }
-    if (rng_chance(&c->rng, 30) && !((c->counters | c->pointers) >> reg & 1)) {
-        code[0] = 0xb8 | reg;
-        store_le32(code + 1, PROGRAM_CODE_AT + target);
-        code[5] = 0xff;
-        code[6] = 0xd0 | reg;
-        n = 7;
+    if (rng_chance(&c->rng, 30) && free_register(c, reg)) {
+        n = compose_load(c, c->at, reg, program_places[place].code + target, code);
+        code[n++] = 0xff;
+        code[n++] = 0xd0 | reg;
     } else {
+        place = c->place;
         store_le32(code + 1, target - (c->at + 5));
     }
     compose_save(c);
     compose_put(c, c->at, code, n);
-    return compose_accept(c, c->at + n);
+    return compose_accept(c, c->at + n) && goes_to(c, place);
 }
 
 /* ---- loops ------------------------------------------------------------------------------- */
@@ -271,17 +323,15 @@ static bool call(struct composer *c)
 static bool loop_by_memory(struct composer *c)
 {
     uint8_t code[16];
-    unsigned back = 1 + rng_below(&c->rng, 8), n = 0, target;
+    unsigned back = 1 + rng_below(&c->rng, 8), n, target;
 
     if (c->counter_count == COUNTERS || c->p->count < back) {
         return false;
     }
     target = c->p->items[c->p->count - back].at;
-    code[n++] = 0xff; /* DEC dword [counter] */
-    code[n++] = 0x0c;
-    code[n++] = 0x25;
-    store_le32(code + n, PROGRAM_DATA_AT + PROGRAM_COUNTERS + 4 * c->counter_count);
-    n += 4;
+    n = compose_absolute(c, c->at, "\xff\x0c\x25", 3, /* DEC dword [counter] */
+                         composer_data(c) + PROGRAM_COUNTERS + 4 * c->counter_count,
+                         /* imm= */ 0, code);
     code[n++] = 0x0f; /* JNZ, or JG */
     code[n++] = rng_chance(&c->rng, 80) ? 0x85 : 0x8f;
     store_le32(code + n, target - (c->at + n + 4));

@@ -41,7 +41,8 @@ struct composer {
     struct rng rng;
     struct program *p;
     const struct compose_wish *wish;
-    unsigned at;              /* the frontier, as an offset in the code */
+    unsigned at;              /* the frontier, as an offset in the code ... */
+    unsigned place;           /* ... at this place */
     bool aiming;              /* at PROGRAM_ROW_PAGE */
     uint64_t aim;             /* where the next operand is to be; 0: anywhere */
     enum row_class favourite; /* much of the program is of this kind; CLASS_NONE: of all */
@@ -93,6 +94,15 @@ void compose_split(struct composer *c, unsigned first);
 /* A new item of the program. */
 void compose_item(struct composer *c, unsigned at, unsigned len);
 
+/*
+ * Code for offset @at with a constant address, above 4 GiB too: what loads it into a register, with
+ * 16 bytes of room; an instruction whose opcode ends with ModRM and SIB for a bare displacement,
+ * and whose @imm bytes of immediate follow. They return how many bytes they have put at @code.
+ */
+unsigned compose_load(struct composer *c, unsigned at, unsigned reg, uint64_t value, uint8_t *code);
+unsigned compose_absolute(const struct composer *c, unsigned at, const void *opcode, unsigned len,
+                          uint64_t addr, unsigned imm, uint8_t *code);
+
 /* Encodes some instruction that is no branch, for the registers as they are; 0: did not work. */
 unsigned compose_encode(struct composer *c, unsigned row, unsigned at, uint8_t *code);
 unsigned compose_any_row(struct composer *c);
@@ -111,6 +121,17 @@ bool compose_code_write(struct composer *c); /* in programs that write to their 
 
 /* MOV reg, value */
 bool compose_set_register(struct composer *c, unsigned reg, uint64_t value);
+
+/* Of the place where it composes now. */
+static inline uint64_t composer_code(const struct composer *c)
+{
+    return program_places[c->place].code;
+}
+
+static inline uint64_t composer_data(const struct composer *c)
+{
+    return program_places[c->place].data;
+}
 
 static inline uint64_t *composer_gpr(const struct composer *c)
 {

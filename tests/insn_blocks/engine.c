@@ -131,34 +131,38 @@ void engine_map_bell(struct engine *e, uint64_t gpa)
     }
 }
 
-/* By MOV CR3; with PCIDs what is cached of the other space stays. */
-static void enter_space(struct engine *e, unsigned space)
+/* By MOV CR3; with PCIDs what is cached of the other space stays, and of this one if wanted. */
+static void enter_space(struct engine *e, unsigned space, bool keeps)
 {
     uint64_t cr3 = e->spaces[space].world.pml4;
 
     if (e->cpu->cr4 & CR4_PCIDE) {
-        cr3 |= 1ull << 63 | (space + 1);
+        cr3 |= (uint64_t)keeps << 63 | (space + 1);
     }
     e->space = space;
     x86_write_cr3(e->cpu, cr3);
 }
 
+static void map_page(struct engine *e, uint64_t la, uint64_t gpa, unsigned rights)
+{
+    world_map(&space_of(e)->world, la, gpa, PAGE_SIZE, rights);
+    x86_tlb_flush_page(e->cpu, la);
+}
+
 static void map_data(struct engine *e, unsigned page)
 {
-    uint64_t la = PROGRAM_DATA_AT + page * PAGE_SIZE;
-
-    world_map(&space_of(e)->world, la, data_gpa(e) + page * PAGE_SIZE, PAGE_SIZE,
-              space_of(e)->rights[page] | WORLD_NO_EXEC);
-    x86_tlb_flush_page(e->cpu, la);
+    for (unsigned n = 0; n < PROGRAM_PLACES; n++) {
+        map_page(e, program_places[n].data + page * PAGE_SIZE, data_gpa(e) + page * PAGE_SIZE,
+                 space_of(e)->rights[page] | WORLD_NO_EXEC);
+    }
 }
 
 static void map_code(struct engine *e, unsigned page)
 {
-    uint64_t la = PROGRAM_CODE_AT + page * PAGE_SIZE;
-
-    world_map(&space_of(e)->world, la, code_gpa(e, page * PAGE_SIZE), PAGE_SIZE,
-              WORLD_READ | (space_of(e)->code_writable ? WORLD_WRITE : 0));
-    x86_tlb_flush_page(e->cpu, la);
+    for (unsigned n = 0; n < PROGRAM_PLACES; n++) {
+        map_page(e, program_places[n].code + page * PAGE_SIZE, code_gpa(e, page * PAGE_SIZE),
+                 WORLD_READ | (space_of(e)->code_writable ? WORLD_WRITE : 0));
+    }
 }
 
 unsigned engine_rights(const struct engine *e, unsigned page)
@@ -237,7 +241,7 @@ void engine_load(struct engine *e, const struct program *p)
     engine_set_bases(e, FS_BASE, GS_BASE);
     e->cpu->fpu.cs = e->cpu->fpu.ds = 0;
     if (e->space != p->space) {
-        enter_space(e, p->space);
+        enter_space(e, p->space, /* keeps= */ !p->flushes_space);
     }
     enter_frames(e, p);
     engine_write_code(e, 0, p->code, PROGRAM_CODE_BYTES);

@@ -29,6 +29,7 @@ struct order {
     unsigned bits;
     bool writes_code;
     uint8_t rights[PROGRAM_PAGES];
+    uint8_t places; /* bit per place, from the child: what could be mapped */
     struct machine_state in, out;
 };
 
@@ -55,22 +56,46 @@ static bool map_file(int fd, uint64_t addr, size_t len, off_t offset, int prot)
                 offset) == (void *)addr;
 }
 
-static void apply_rights(const struct order *o, struct order *had)
+/* At the places that are mapped. */
+static void protect(const struct order *o, unsigned place, const struct order *had)
 {
     for (unsigned n = 0; n < PROGRAM_PAGES; n++) {
         if (o->rights[n] != had->rights[n]) {
-            mprotect((void *)(PROGRAM_DATA_AT + n * 0x1000), 0x1000,
+            mprotect((void *)(program_places[place].data + n * 0x1000), 0x1000,
                      o->rights[n] == WORLD_ABSENT ? PROT_NONE
                      : o->rights[n] & WORLD_WRITE ? PROT_READ | PROT_WRITE
                                                   : PROT_READ);
-            had->rights[n] = o->rights[n];
         }
     }
     if (o->writes_code != had->writes_code) {
-        mprotect((void *)PROGRAM_CODE_AT, PROGRAM_CODE_BYTES,
+        mprotect((void *)program_places[place].code, PROGRAM_CODE_BYTES,
                  PROT_READ | PROT_EXEC | (o->writes_code ? PROT_WRITE : 0));
-        had->writes_code = o->writes_code;
     }
+}
+
+static void apply_rights(const struct order *o, struct order *had)
+{
+    for (unsigned place = 0; place < PROGRAM_PLACES; place++) {
+        if (o->places >> place & 1) {
+            protect(o, place, had);
+        }
+    }
+    memcpy(had->rights, o->rights, sizeof(had->rights));
+    had->writes_code = o->writes_code;
+}
+
+/* False: the first place cannot be had; that others can *o says. */
+static bool map_places(int fd, struct order *o)
+{
+    for (unsigned n = 0; n < PROGRAM_PLACES; n++) {
+        const struct program_place *at = &program_places[n];
+
+        if (map_file(fd, at->code, PROGRAM_CODE_BYTES, 0, PROT_READ | PROT_EXEC) &&
+            map_file(fd, at->data, PROGRAM_DATA_BYTES, FILE_DATA, PROT_READ | PROT_WRITE)) {
+            o->places |= 1u << n;
+        }
+    }
+    return o->places & 1;
 }
 
 #define ALLOW(nr)                                                                                  \
@@ -105,9 +130,7 @@ static void serve(struct host *h, int in, int out)
     char byte = 0;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!native_switch_init() ||
-        !map_file(h->fd, PROGRAM_CODE_AT, PROGRAM_CODE_BYTES, 0, PROT_READ | PROT_EXEC) ||
-        !map_file(h->fd, PROGRAM_DATA_AT, PROGRAM_DATA_BYTES, FILE_DATA, PROT_READ | PROT_WRITE)) {
+    if (!native_switch_init() || !map_places(h->fd, o)) {
         _exit(1);
     }
     if (mmap((void *)PROGRAM_BELL_AT, 0x1000, PROT_READ | PROT_WRITE,
@@ -207,6 +230,11 @@ void host_free(struct host *h)
         close(h->fd);
     }
     g_free(h);
+}
+
+bool host_has(const struct host *h, unsigned places)
+{
+    return !(places & ~h->order->places);
 }
 
 void host_begin(struct host *h, const struct program *p)

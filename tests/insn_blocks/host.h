@@ -15,6 +15,9 @@ struct host *host_new(void);
 /* NULL is fine. */
 void host_free(struct host *h);
 
+/* Whether it has all these places, by bits: a sanitizer may need some itself. */
+bool host_has(const struct host *h, unsigned places);
+
 /* Lets the program run; nothing else is begun before it is finished. */
 void host_begin(struct host *h, const struct program *p);
 /* Waits for its end. False when there was none: ret->state.vector is -1 then. `ret` may be NULL. */

@@ -112,6 +112,8 @@ static bool refer(struct judge *j, const struct program *p)
         j->usual = *p;
         j->usual.demand = false;
         program_usual_rights(j->usual.rights);
+        j->usual.space = p->warm_space;
+        program_move(&j->usual, p->warm_place);
         if (p->replaced_at) {
             memcpy(j->usual.code + p->replaced_at, p->replaced_code, sizeof(p->replaced_code));
             j->usual.code_frames[p->replaced_at / 0x1000] = p->replaced_frame;
@@ -134,7 +136,7 @@ bool judge_fails(struct judge *j, const struct program *p)
     if (!refer(j, p)) {
         return false;
     }
-    on_host = j->host && !j->trace.not_for_host;
+    on_host = j->host && !j->trace.not_for_host && host_has(j->host, p->places);
     if (on_host) { /* it runs meanwhile */
         host_begin(j->host, p);
         *end = j->soft;
@@ -263,7 +265,7 @@ void judge_report(const struct judge *j, const struct program *p)
     print_end("step", &j->soft.state);
     print_end(j->who, &j->other.state);
     print_registers(j, p);
-    print_memory(PROGRAM_DATA_AT, p->data, j->soft.data, j->other.data, PROGRAM_DATA_BYTES);
-    print_memory(PROGRAM_CODE_AT, p->code, j->soft.code, j->other.code, PROGRAM_CODE_BYTES);
+    print_memory(program_data_at(p), p->data, j->soft.data, j->other.data, PROGRAM_DATA_BYTES);
+    print_memory(program_code_at(p), p->code, j->soft.code, j->other.code, PROGRAM_CODE_BYTES);
     fflush(stdout);
 }

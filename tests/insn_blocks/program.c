@@ -12,6 +12,54 @@
 
 enum { NOP_MAX = 9 };
 
+/*
+ * Below and above 4 GiB, and across that; not congruent modulo 2 MiB or 1 GiB; across a GiB behind
+ * the first page. Data is at the same distance from code in the first and second, in the third and
+ * fourth, and just 2 GiB away, on either side, in the last three.
+ */
+const struct program_place program_places[PROGRAM_PLACES] = {
+    {0x11000000, 0x21000000},         {0x56a5bc000, 0x57a5bc000},       {0xfffff000, 0x17f000000},
+    {0x123456789000, 0x1234d578a000}, {0x2ffffffff000, 0x2fff80ffe000},
+};
+
+static bool in_one_of(uint64_t addr, uint64_t first, unsigned bytes, unsigned *ret_off)
+{
+    if (addr - first >= bytes) {
+        return false;
+    }
+    if (ret_off) {
+        *ret_off = addr - first;
+    }
+    return true;
+}
+
+bool program_in_data(uint64_t addr, unsigned *ret_off)
+{
+    for (unsigned n = 0; n < PROGRAM_PLACES; n++) {
+        if (in_one_of(addr, program_places[n].data, PROGRAM_DATA_BYTES, ret_off)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool program_in_code(uint64_t addr, unsigned *ret_off)
+{
+    for (unsigned n = 0; n < PROGRAM_PLACES; n++) {
+        if (in_one_of(addr, program_places[n].code, PROGRAM_CODE_BYTES, ret_off)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void program_move(struct program *p, unsigned place)
+{
+    p->place = place;
+    p->places |= 1u << place;
+    p->state.rip = program_code_at(p) + p->entry;
+}
+
 /* One NOP of up to NOP_MAX bytes. */
 static void put_nop(uint8_t *p, unsigned len)
 {
@@ -100,7 +148,7 @@ static void print_item(const struct program *p, const struct item *item, unsigne
         return;
     }
     print_skipped(skipped);
-    x86_disassemble(p->code + at, end - at, PROGRAM_CODE_AT + at, p->bits, append, text);
+    x86_disassemble(p->code + at, end - at, program_code_at(p) + at, p->bits, append, text);
     lines = g_strsplit(text->str, "\n", -1);
     for (unsigned n = 0; lines[n] && *lines[n]; n++) {
         printf("  %s\n", lines[n]);
@@ -114,7 +162,7 @@ static void print_rights(const struct program *p)
     program_usual_rights(usual);
     for (unsigned n = 0; n < PROGRAM_PAGES; n++) {
         if (p->rights[n] != usual[n]) {
-            printf("  page %llx is %s%s\n", (long long)PROGRAM_DATA_AT + n * 0x1000,
+            printf("  page %llx is %s%s\n", (long long)program_data_at(p) + n * 0x1000,
                    p->rights[n] == WORLD_ABSENT ? "absent" : "read only",
                    p->demand ? " until it is asked for" : "");
         }

@@ -2,18 +2,16 @@
 /*
  * A random program: user code, the state it starts from, and the memory it sees.
  *
- * Memory is the same for all executors: PROGRAM_PAGES pages with their own rights from
- * PROGRAM_DATA_AT, and code pages from PROGRAM_CODE_AT, full of INT3 where no code is. A program
- * ends with an exception; INT3 behind its last instruction is the usual one.
+ * Memory is the same for all executors: PROGRAM_PAGES pages of data with their own rights, and code
+ * pages, full of INT3 where no code is. All are mapped at each of several places, as a library is
+ * in several processes; 32-bit programs know of the first place only. A program ends with an
+ * exception; INT3 behind its last instruction is the usual one.
  */
 #ifndef TESTS_INSN_BLOCKS_PROGRAM_H
 #define TESTS_INSN_BLOCKS_PROGRAM_H
 
 #include "tests/insn_lib/generate.h"
 #include "tests/insn_lib/world.h"
-
-#define PROGRAM_CODE_AT 0x11000000ull
-#define PROGRAM_DATA_AT 0x21000000ull
 
 /* A page: writes to it raise an interrupt, if one is wanted. */
 #define PROGRAM_BELL_AT 0x2a5b7000ull
@@ -31,6 +29,7 @@ enum {
     PROGRAM_TEMPLATES = 0x2e00, /* of code that is written */
     PROGRAM_ROW_PAGE = 2,       /* see struct compose_wish */
     PROGRAM_STACK_PAGE = 3,
+    PROGRAM_PLACES = 5,
     PROGRAM_SPACES = 2,
     PROGRAM_FRAMES = 3,
     PROGRAM_SAVED = 0x5c00,    /* a state for XRSTOR, to be read only */
@@ -38,6 +37,12 @@ enum {
     PROGRAM_ITEMS = 96,
     PROGRAM_STEPS = 3000, /* longer ones are not run */
 };
+
+/* Linear addresses; data is in reach of RIP-relative operands. */
+struct program_place {
+    uint64_t code, data;
+};
+extern const struct program_place program_places[PROGRAM_PLACES];
 
 /* A piece of code that is there or, when a failing program is made smaller, is not. */
 struct item {
@@ -48,16 +53,20 @@ struct item {
 struct program {
     unsigned bits; /* 64, 32 */
     uint16_t entry;
+    uint8_t place;  /* that it is entered at */
+    uint8_t places; /* bit per place that it may go to */
     unsigned count;
     struct item items[PROGRAM_ITEMS];
     unsigned repeat;                         /* runs on the engine */
     uint8_t space;                           /* address space of the guest, 0 or 1 */
+    bool flushes_space;                      /* what was cached of it before is forgotten */
     uint8_t code_frames[PROGRAM_CODE_PAGES]; /* in which physical page each is */
     uint8_t data_frame;
-    bool writes_code; /* the code pages are writable */
-    bool warm;        /* the engine runs it with the usual rights before */
-    bool interrupts;  /* external ones come while the engine runs it */
-    bool demand;      /* pages that are absent are there after their first fault */
+    bool writes_code;               /* the code pages are writable */
+    bool warm;                      /* the engine runs it with the usual rights before ... */
+    uint8_t warm_space, warm_place; /* ... there */
+    bool interrupts;                /* external ones come while the engine runs it */
+    bool demand;                    /* pages that are absent are there after their first fault */
     uint8_t rights[PROGRAM_PAGES];
     /* a subroutine in another page: before, a page with other code was there */
     uint16_t replaced_at; /* 0: no */
@@ -86,14 +95,21 @@ void program_usual_rights(uint8_t rights[PROGRAM_PAGES]);
 /* Prints code (what is neither NOP nor INT3) and the registers it starts with. */
 void program_print(const struct program *p);
 
-static inline bool program_in_data(uint64_t addr)
+/* At one of the places; *ret_off may be NULL. */
+bool program_in_data(uint64_t addr, unsigned *ret_off);
+bool program_in_code(uint64_t addr, unsigned *ret_off);
+
+static inline uint64_t program_code_at(const struct program *p)
 {
-    return addr - PROGRAM_DATA_AT < PROGRAM_DATA_BYTES;
+    return program_places[p->place].code;
 }
 
-static inline bool program_in_code(uint64_t addr)
+static inline uint64_t program_data_at(const struct program *p)
 {
-    return addr - PROGRAM_CODE_AT < PROGRAM_CODE_BYTES;
+    return program_places[p->place].data;
 }
+
+/* It is entered at another place. */
+void program_move(struct program *p, unsigned place);
 
 #endif

@@ -91,6 +91,7 @@ static void make_program(struct session *s, uint64_t number)
         .bits = rng_chance(rng, 30) ? 32 : 64,
         .instructions = 1 + rng_below(rng, rng_chance(rng, 90) ? 40 : 80),
         .fault_percent = rng_chance(rng, 80) ? 1 : 10,
+        .place = rng_below(rng, PROGRAM_PLACES),
         .row = -1,
         .writes_code = s->kind == SESSION_SMC,
         .bases = rng_chance(rng, 10),
@@ -108,7 +109,31 @@ static void make_program(struct session *s, uint64_t number)
     s->p.repeat = pick_repeat(s);
     s->p.interrupts = wish.rings;
     s->p.space = rng_below(rng, PROGRAM_SPACES);
+    s->p.flushes_space = rng_chance(rng, 30);
     random_frames(s);
+}
+
+/*
+ * The program is entered at another place. What it has absolute addresses of stays where it is.
+ * Code that is written at one linear address and runs at another is more than processors promise.
+ */
+static void move(struct session *s)
+{
+    if (s->p.bits == 64 && s->kind != SESSION_SMC && rng_chance(&s->rng, 50)) {
+        program_move(&s->p, rng_below(&s->rng, PROGRAM_PLACES));
+    }
+}
+
+/* The next form is run after the program with the usual rights, often elsewhere. */
+static void warm_up(struct session *s)
+{
+    struct program *p = &s->p;
+
+    p->warm = true;
+    p->warm_space = rng_chance(&s->rng, 70) ? p->space : !p->space;
+    p->warm_place = p->bits == 32 || s->kind == SESSION_SMC || rng_chance(&s->rng, 50)
+                        ? p->place
+                        : rng_below(&s->rng, PROGRAM_PLACES);
 }
 
 /* The rights that a fault program has in turn; after each it is run with the usual ones again. */
@@ -132,7 +157,9 @@ static bool fault_form(struct session *s, unsigned form)
         return false;
     }
     program_usual_rights(s->p.rights);
-    s->p.warm = form > 0;
+    if (form) {
+        warm_up(s);
+    }
     s->p.demand = form == ARRAY_SIZE(forms);
     if (s->p.demand) { /* everything */
         memset(s->p.rights, WORLD_ABSENT, PROGRAM_PAGES);
@@ -157,7 +184,7 @@ static bool replaced_form(struct session *s)
             memcpy(p->replaced_code, p->code + at, sizeof(p->replaced_code));
             p->code_frames[page] = (p->replaced_frame + 1) % PROGRAM_FRAMES;
             p->code[at] = 0xc3;
-            p->warm = true;
+            warm_up(s);
             return true;
         }
     }
@@ -171,7 +198,7 @@ static bool next_form(struct session *s, unsigned form)
         return fault_form(s, form);
     }
     if (form == STATES && s->kind == SESSION_PLAIN) { /* one page is not what it was */
-        s->p.warm = true;
+        warm_up(s);
         s->p.demand = rng_chance(&s->rng, 30);
         s->p.rights[rng_below(&s->rng, PROGRAM_STACK_PAGE + 1)] =
             rng_chance(&s->rng, 60) ? WORLD_ABSENT : WORLD_READ;
@@ -186,7 +213,10 @@ static bool next_form(struct session *s, unsigned form)
         return false;
     }
     if (form) {
-        random_frames(s);
+        if (rng_chance(&s->rng, 50)) {
+            random_frames(s);
+        }
+        move(s);
         compose_other_state(s->composer, rng_next(&s->rng), &s->p);
     }
     return true;

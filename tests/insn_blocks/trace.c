@@ -16,13 +16,13 @@
 bool trace_decode(const struct trace *t, struct x86_insn *ret)
 {
     const struct x86_cpu *cpu = t->e->cpu;
-    uint64_t at = cpu->rip - PROGRAM_CODE_AT;
-    unsigned have = MIN(PROGRAM_CODE_BYTES - at, 15);
+    unsigned at, have;
     uint8_t code[15];
 
-    if (!program_in_code(cpu->rip)) {
+    if (!program_in_code(cpu->rip, &at)) {
         return false;
     }
+    have = MIN(PROGRAM_CODE_BYTES - at, 15);
     engine_read_code(t->e, at, code, have);
     return x86_decode(cpu->decoder, cpu->mode, code, have, ret) == DECODE_OK;
 }
@@ -37,13 +37,25 @@ static bool fault_is_comparable(const struct trace *t)
            !(native_owns(s.cr2 & ~0xfffull) || host_maps_has(t->maps, s.cr2));
 }
 
+/* A repeated string instruction from one place to another: processors move many bytes at once when
+ * linear addresses say that they may. */
+static bool moves_between_places(const struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    uint64_t from = cpu->gpr[X86_RSI], to = cpu->gpr[X86_RDI];
+    unsigned from_off, to_off;
+
+    return (insn_row(i)->needs & REP) && (i->prefixes & (PREFIX_REPZ | PREFIX_REPNZ)) &&
+           program_in_data(from, &from_off) && program_in_data(to, &to_off) &&
+           from - from_off != to - to_off;
+}
+
 enum trace_end trace_step(struct trace *t)
 {
     struct x86_cpu *cpu = t->e->cpu;
     uint32_t undefined = t->undefined;
     bool waiting;
 
-    if (!program_in_code(cpu->rip) || ++t->steps > PROGRAM_STEPS) {
+    if (!program_in_code(cpu->rip, NULL) || ++t->steps > PROGRAM_STEPS) {
         return TRACE_INVALID;
     }
     t->ignored = 0;
@@ -59,7 +71,7 @@ enum trace_end trace_step(struct trace *t)
         if (insn_row(i)->op == OP_POPA) { /* AMD's fault with some registers loaded */
             t->ignored |= PART_GPR;
         }
-        t->not_for_host |= insn_is_of_guest(cpu, i);
+        t->not_for_host |= insn_is_of_guest(cpu, i) || moves_between_places(cpu, i);
         t->not_for_host |= insn_stores_pointers(i, t->pointers_known || !(cpu->fpu.sw & X87_ES));
     }
     waiting = cpu->fpu.sw & X87_ES;
@@ -102,13 +114,13 @@ void trace_begin(struct trace *t, const struct program *p)
 bool trace_map_page(const struct program *p, struct engine *e, const struct machine_state *s)
 {
     uint8_t usual[PROGRAM_PAGES];
-    unsigned page;
+    unsigned off, page;
 
-    if (!p->demand || s->vector != EXC_PF || !program_in_data(s->cr2)) {
+    if (!p->demand || s->vector != EXC_PF || !program_in_data(s->cr2, &off)) {
         return false;
     }
     program_usual_rights(usual);
-    page = (s->cr2 - PROGRAM_DATA_AT) / 0x1000;
+    page = off / 0x1000;
     if (engine_rights(e, page) == usual[page]) {
         return false;
     }
