@@ -271,10 +271,10 @@ static inline bool jit_movable(const struct jit_block *b)
     return b->mode & JIT_MODE_MOVABLE;
 }
 
-/* Whether a movable block may call itself that: emitted code has it in a displacement. */
+/* Whether a movable block may call itself that: what adds to it takes few displacements. */
 static inline bool jit_rip_fits(uint64_t rip)
 {
-    return rip + GiB < 3 * GiB;
+    return rip + 4 * GiB < 8 * GiB;
 }
 
 /* RIP as the guest sees it, from a block's. */

@@ -55,21 +55,26 @@ static bool movable(const struct jit_tr *tr)
     return tr->mode & JIT_MODE_MOVABLE;
 }
 
+/* dst = src + @add, without flags. */
+static void add_far(struct host_buf *b, unsigned dst, unsigned src, int64_t add)
+{
+    do { /* once, but for code that is 2 GiB away from where it is called */
+        int32_t part = (int32_t)MAX(MIN(add, INT32_MAX), INT32_MIN);
+
+        host_lea(b, dst, host_mem(src, part), 8);
+        src = dst;
+        add -= part;
+    } while (add);
+}
+
 void jit_rip(struct jit_tr *tr, unsigned h, uint64_t rip)
 {
-    int64_t left = (int64_t)rip;
-
     if (!movable(tr)) {
         host_mov_imm(&tr->b, h, rip);
         return;
     }
     host_load(&tr->b, h, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base)), 8);
-    while (left) { /* once, but for addresses 2 GiB away */
-        int32_t part = (int32_t)MAX(MIN(left, INT32_MAX), INT32_MIN);
-
-        host_lea(&tr->b, h, host_mem(h, part), 8);
-        left -= part;
-    }
+    add_far(&tr->b, h, h, (int64_t)rip);
 }
 
 static uint32_t cache_offset(const struct jit_tr *tr, const uint8_t *w)
@@ -579,7 +584,7 @@ static void emit_move(struct jit_tr *tr)
 {
     struct host_buf *b = &tr->b;
 
-    host_lea(b, JIT_T1, host_mem(JIT_T0, (int32_t)-tr->block->rip), 8);
+    add_far(b, JIT_T1, JIT_T0, -(int64_t)tr->block->rip);
     host_store(b, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base)), JIT_T1, 8);
     host_rorx(b, JIT_T1, JIT_T1, 64 - JIT_BASE_SHIFT);
     host_store(b, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base_key)), JIT_T1, 8);
