@@ -300,11 +300,13 @@ static struct jit_jumps *jumps_now(struct x86_cpu *cpu)
 static void aim_jump(struct tcg_cpu *tc, uint64_t rip, bool hit)
 {
     const struct jit *j = tc->tcg->jit;
-    uint64_t slot = rip & (JIT_JUMP_SLOTS - 1);
+    uint64_t slot = jit_jump_slot(rip);
     struct jit_jumps *t = jumps_now(tc->cpu);
 
-    t->neg[slot] = hit ? -rip : -(slot ^ 1);
-    t->code[slot] = (uintptr_t)(j->thunk.checked + j->to_x);
+    if (slot) {
+        t->neg[slot] = hit ? -rip : -(slot ^ 1);
+        t->code[slot] = (uintptr_t)(j->thunk.checked + j->to_x);
+    }
 }
 
 static void run_translated(struct tcg_cpu *tc)

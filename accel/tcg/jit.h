@@ -32,8 +32,8 @@
 #define JIT_BLOCK_INSNS 48         /* at most */
 #define JIT_BLOCK_ROOM  (32 * KiB) /* host code of one block is smaller than this */
 
-#define JIT_JUMP_BITS  14
-#define JIT_JUMP_SLOTS (1u << JIT_JUMP_BITS)
+#define JIT_JUMP_SLOTS (X86_UNDISTURBED + 1)
+#define JIT_JUMP_FOLD  15 /* targets are often aligned: higher bits are added to the low ones */
 
 #define JIT_NAMES      (1u << 29) /* struct jit_name.id is less */
 #define JIT_BASE_SHIFT 17         /* makes jit_cpu.base a multiple of that */
@@ -48,10 +48,13 @@
 #define JIT_MODE_MOVABLE  (1u << 28)
 #define JIT_MODE_VARIANTS (JIT_MODE_UNSHARED | JIT_MODE_MOVABLE) /* not the CPU's state */
 
-/* Jump targets by RIP, for the mode in struct jit_cpu.jump_mode. */
+/*
+ * Jump targets, for the mode in struct jit_cpu.jump_mode. The first slot is never used: code looks
+ * there when cpu->undisturbed is 0.
+ */
 struct jit_jumps {
-    uint64_t neg[JIT_JUMP_SLOTS];  /* minus the target; 1: none */
-    uint64_t code[JIT_JUMP_SLOTS]; /* the block's entry for them */
+    uint64_t neg[JIT_JUMP_SLOTS];  /* minus the target */
+    uint64_t code[JIT_JUMP_SLOTS]; /* the block's entry for them; without one, jit_thunks.jumped */
 };
 
 /* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
@@ -78,8 +81,7 @@ struct jit_cpu {
     uint64_t bit_mask;            /* of a bit's number in 64 bits */
     uint64_t no_df, no_if, no_ac; /* EFLAGS without that flag */
     uint64_t tsd_mask, smap_mask; /* CR4.TSD, CR4.SMAP */
-    uint64_t jump_mask;
-    uint32_t mode; /* of the translated code that runs */
+    uint32_t mode;                /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];
     struct jit_jumps jumps[TLB_SETS];
     uint64_t follows, slow, lookups; /* statistics */
@@ -101,6 +103,11 @@ struct jit_recipe {
     uint8_t a, b; /* guest registers; b HOST_NONE: imm */
     int32_t imm;
 };
+
+static inline unsigned jit_jump_slot(uint64_t rip)
+{
+    return (rip + (rip >> JIT_JUMP_FOLD | rip << (64 - JIT_JUMP_FOLD))) % JIT_JUMP_SLOTS;
+}
 
 struct jit_block;
 
@@ -182,10 +189,10 @@ struct jit_name {
 
 /* Thunks, as addresses in the writable mapping. */
 struct jit_thunks {
-    uint8_t *enter;    /* void (const uint8_t *code) */
-    uint8_t *slow;     /* ECX: site */
-    uint8_t *follow;   /* ECX: exit */
-    uint8_t *dispatch; /* cpu->rip is set */
+    uint8_t *enter;  /* void (const uint8_t *code) */
+    uint8_t *slow;   /* ECX: site */
+    uint8_t *follow; /* ECX: exit */
+    uint8_t *jumped; /* an indirect jump to T0 has found that the CPU has requests */
     uint8_t *vec_load;
     uint8_t *tsc; /* called: the guest's time stamp counter into EDX:EAX */
     /* Called with T0: linear address, T1: size - 1. Returns with T1: host - linear address, if it
@@ -224,7 +231,7 @@ struct jit {
 /* jit_cache.c; functions with _locked need tcg->code_lock. */
 struct jit *jit_new(struct tcg *t, size_t bytes, GError **error);
 void jit_free(struct jit *j);
-void jit_cpu_init(struct x86_cpu *cpu);
+void jit_cpu_init(const struct jit *j, struct x86_cpu *cpu);
 void jit_jumps_flush(struct x86_cpu *cpu);
 /* Code of @mode is to run: forgets jump targets of another one. */
 void jit_jumps_mode(struct x86_cpu *cpu, uint32_t mode);
@@ -312,6 +319,7 @@ void jit_flags_from_host(struct x86_cpu *cpu);
 const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site);
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit);
 const uint8_t *jit_dispatch(struct x86_cpu *cpu);
+const uint8_t *jit_jumped(struct x86_cpu *cpu, uint32_t unused);
 const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused); /* check.c */
 void jit_read_tsc(struct x86_cpu *cpu);
 

@@ -127,7 +127,7 @@ static void empty_jumps(struct jit_jumps *t)
     }
 }
 
-void jit_cpu_init(struct x86_cpu *cpu)
+void jit_cpu_init(const struct jit *j, struct x86_cpu *cpu)
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
 
@@ -148,9 +148,9 @@ void jit_cpu_init(struct x86_cpu *cpu)
     jc->bit_mask = 63;
     jc->low_mask[0] = 15;
     jc->low_mask[1] = 31;
-    jc->jump_mask = JIT_JUMP_SLOTS - 1;
     for (unsigned set = 0; set < TLB_SETS; set++) {
         empty_jumps(&jc->jumps[set]);
+        jc->jumps[set].code[0] = (uintptr_t)(j->thunk.jumped + j->to_x);
     }
 }
 
@@ -189,10 +189,12 @@ void jit_note_jump(struct jit *j, struct x86_cpu *cpu, const struct jit_block *b
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
     unsigned set = b->mode >> MODE_SET_SHIFT & 3;
-    unsigned slot = cpu->rip & (JIT_JUMP_SLOTS - 1);
+    unsigned slot = jit_jump_slot(cpu->rip);
 
-    jc->jumps[set].neg[slot] = -cpu->rip;
-    jc->jumps[set].code[slot] = (uintptr_t)(b->jump + j->to_x);
+    if (slot) {
+        jc->jumps[set].neg[slot] = -cpu->rip;
+        jc->jumps[set].code[slot] = (uintptr_t)(b->jump + j->to_x);
+    }
 }
 
 void jit_names_flush(struct x86_cpu *cpu)

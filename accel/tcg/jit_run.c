@@ -242,11 +242,11 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, uint64_t rip
 static const uint8_t *known_jump(struct x86_cpu *cpu)
 {
     const struct jit_cpu *jc = jit_cpu_of(cpu);
-    unsigned set = cpu->mode >> MODE_SET_SHIFT & 3, slot = cpu->rip & (JIT_JUMP_SLOTS - 1);
+    unsigned set = cpu->mode >> MODE_SET_SHIFT & 3, slot = jit_jump_slot(cpu->rip);
     const struct jit_jumps *t = &jc->jumps[set];
 
-    return t->neg[slot] == -cpu->rip && !(cpu->mode & MODE_SLOW) && !cpu->interrupt_shadow &&
-                   jit_mode(cpu) == jc->jump_mode[set]
+    return slot && t->neg[slot] == -cpu->rip && !(cpu->mode & MODE_SLOW) &&
+                   !cpu->interrupt_shadow && jit_mode(cpu) == jc->jump_mode[set]
                ? (const uint8_t *)(uintptr_t)t->code[slot]
                : NULL;
 }
@@ -274,6 +274,13 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
     jit_note_jump(j, cpu, b);
     flags_to_host(cpu);
     return b->body + j->to_x;
+}
+
+const uint8_t *jit_jumped(struct x86_cpu *cpu, uint32_t unused)
+{
+    (void)unused;
+    jit_flags_from_host(cpu);
+    return jit_dispatch(cpu);
 }
 
 const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)

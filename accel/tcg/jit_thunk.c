@@ -179,6 +179,17 @@ static uint8_t *emit_helper(struct host_buf *b, const void *fn, const uint8_t *v
     return start;
 }
 
+/* The same, with T0 for RIP. */
+static uint8_t *emit_jumped(struct host_buf *b, const void *fn, const uint8_t *vec_save,
+                            const uint8_t *load_and_go, const uint8_t *leave)
+{
+    uint8_t *start = b->p;
+
+    host_store(b, host_state(offsetof(struct x86_cpu, rip)), JIT_T0, 8);
+    emit_to_c(b, fn, vec_save, load_and_go, leave);
+    return start;
+}
+
 static void push(struct host_buf *b, unsigned reg)
 {
     host_u8(b, 0x50 | reg);
@@ -263,7 +274,7 @@ static void align(struct host_buf *b)
 void jit_emit_thunks(struct jit *j)
 {
     struct host_buf b = {.p = j->w};
-    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *dispatch, *checked, *tsc;
+    uint8_t *vec_load, *vec_save, *leave, *go, *enter, *slow, *follow, *checked, *jumped, *tsc;
 
     vec_load = b.p;
     emit_vec_load(&b);
@@ -295,11 +306,9 @@ void jit_emit_thunks(struct jit *j)
     align(&b);
     follow = emit_to_c(&b, (const void *)jit_follow, vec_save, go, leave);
     align(&b);
-    dispatch = emit_to_c(&b, (const void *)jit_dispatch, vec_save, go, leave);
+    checked = emit_jumped(&b, (const void *)jit_checked, vec_save, go, leave);
     align(&b);
-    checked = b.p;
-    host_store(&b, host_state(offsetof(struct x86_cpu, rip)), JIT_T0, 8);
-    emit_to_c(&b, (const void *)jit_checked, vec_save, go, leave);
+    jumped = emit_jumped(&b, (const void *)jit_jumped, vec_save, go, leave);
     align(&b);
     tsc = emit_helper(&b, (const void *)jit_read_tsc, vec_save, vec_load);
     align(&b);
@@ -308,10 +317,10 @@ void jit_emit_thunks(struct jit *j)
     j->thunk = (struct jit_thunks){.enter = enter,
                                    .slow = slow,
                                    .follow = follow,
-                                   .dispatch = dispatch,
                                    .vec_load = vec_load,
                                    .tsc = tsc,
-                                   .checked = checked};
+                                   .checked = checked,
+                                   .jumped = jumped};
     for (unsigned set = 0; set < TLB_SETS; set++) {
         j->thunk.code_page[set] = emit_code_page(&b, set);
         align(&b);

@@ -344,27 +344,29 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
     }
 }
 
+/* T1 = jit_jump_slot(T0); 0, of an entry without target, when the CPU has requests to look at. */
+static void jump_slot(struct host_buf *b)
+{
+    host_rorx(b, JIT_T1, JIT_T0, JIT_JUMP_FOLD);
+    host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
+    host_pext(b, JIT_T1, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)));
+}
+
 void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const struct x86_insn *i))
 {
     struct host_buf *b = &tr->b;
     unsigned set = tr->mode >> MODE_SET_SHIFT & 3;
     size_t jumps =
         X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jumps[0]) + set * sizeof(struct jit_jumps);
-    struct host_rm mask = host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, jump_mask));
     struct host_rm code = host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, code));
-    uint8_t *disturbed;
 
-    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)), 4);
-    host_jrcxz(b, 0);
-    disturbed = b->p - 1;
-    host_pext(b, JIT_T1, JIT_T0, mask);
+    jump_slot(b);
     host_load(b, JIT_T1, host_state_index(JIT_T1, jumps + offsetof(struct jit_jumps, neg)), 8);
     host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
     host_jrcxz(b, 5);
-    *disturbed = (uint8_t)(b->p - (disturbed + 1));
     jit_stub_from(jit_site_stub(tr), host_jmp(b));
     commit(tr, &tr->insn[tr->cur]);
-    host_pext(b, JIT_T1, JIT_T0, mask);
+    jump_slot(b);
     host_op(b, 0, 0xff, 4, &code);
     tr->ended = true;
 }

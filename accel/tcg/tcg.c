@@ -127,7 +127,7 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
     }
     v->engine = tc;
     if (tc->tcg->jit) {
-        jit_cpu_init(tc->cpu);
+        jit_cpu_init(tc->tcg->jit, tc->cpu);
         /* translated code finds the CPU's state by the GS base, which nothing else uses */
         syscall(SYS_arch_prctl, ARCH_SET_GS, tc->cpu);
     }

@@ -150,6 +150,9 @@ struct x86_insn;
 struct x86_watch;
 struct phys_page;
 
+/* A mask, for engines that need one when all is quiet. */
+#define X86_UNDISTURBED ((1u << 14) - 1)
+
 struct x86_cpu {
     /* hot: the interpreter's fast handlers use this part */
     union {
@@ -170,7 +173,8 @@ struct x86_cpu {
     uint64_t seg_base[8];     /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
     struct x86_dtlb *tlb_now; /* of the current privilege: mode's MODE_SET */
     struct x86_itlb *itlb_now;
-    uint32_t undisturbed;        /* 0: look at requests before the next block; atomic */
+    /* 0: look at requests before the next block; else X86_UNDISTURBED; atomic */
+    uint64_t undisturbed;
     uint32_t mode;               /* enum x86_mode bits; part of a decoded block's key */
     uint64_t start_rip;          /* of the instruction being executed: where a fault returns */
     const struct x86_insn *insn; /* being executed, for precise faults */

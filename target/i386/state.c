@@ -368,7 +368,7 @@ bool x86_cpu_poll(struct x86_cpu *cpu)
 {
     uint32_t req;
 
-    __atomic_store_n(&cpu->undisturbed, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->undisturbed, X86_UNDISTURBED, __ATOMIC_SEQ_CST);
     req = __atomic_load_n(&cpu->requests, __ATOMIC_SEQ_CST);
     if (req & X86_REQ_TLB) {
         x86_cpu_unrequest(cpu, X86_REQ_TLB);

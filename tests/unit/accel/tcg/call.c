@@ -18,7 +18,7 @@ static struct engine *jit_engine_new(void)
 
     e->tcg.jit = jit_new(&e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
-    jit_cpu_init(e->rig->cpu);
+    jit_cpu_init(e->tcg.jit, e->rig->cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, e->rig->cpu);
     return e;
 }

@@ -49,7 +49,7 @@ static void set_up(struct fixture *f, gconstpointer unused)
     f->e->tcg.jit = jit_new(&f->e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
     cpu = f->e->rig->cpu;
-    jit_cpu_init(cpu);
+    jit_cpu_init(f->e->tcg.jit, cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     cpu->cr0 |= CR0_NE;
     cpu->cr4 |= CR4_OSFXSR;

@@ -26,7 +26,7 @@ static void test_base_that_wraps_in_32_bit_code(void)
 
     e->tcg.jit = jit_new(&e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
-    jit_cpu_init(cpu);
+    jit_cpu_init(e->tcg.jit, cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     rig_put(e->rig, CODE_AT, code, sizeof(code));
     store_le32(rig_at(e->rig, DATA_AT), 0x1111);

@@ -29,7 +29,7 @@ static struct engine *begin(bool code64)
     e->tcg.jit = jit_new(&e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
     e->rig->cpu->alone = true;
-    jit_cpu_init(e->rig->cpu);
+    jit_cpu_init(e->tcg.jit, e->rig->cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, e->rig->cpu);
     return e;
 }

@@ -34,7 +34,7 @@ static void test_flags_through_a_block_with_two_predecessors(void)
 
     e->tcg.jit = jit_new(&e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
-    jit_cpu_init(cpu);
+    jit_cpu_init(e->tcg.jit, cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     rig_put(e->rig, CODE_AT, code, sizeof(code));
     for (unsigned n = 0; n < 8; n++) {

@@ -205,7 +205,7 @@ static void run_rows(bool code64)
 
     t.e->tcg.jit = jit_new(&t.e->tcg, 16 * MiB, &error);
     g_assert_no_error(error);
-    jit_cpu_init(t.e->rig->cpu);
+    jit_cpu_init(t.e->tcg.jit, t.e->rig->cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, t.e->rig->cpu);
     (code64 ? rig_long : rig_protected)(t.start);
     (code64 ? rig_long : rig_protected)(t.end);
