@@ -169,6 +169,23 @@ static void attention_others(struct tcg *t)
     }
 }
 
+/* Lines with code were written to. */
+static void code_hit_locked(struct tcg *t, struct ram_block *block, uint64_t page, unsigned offset,
+                            unsigned len)
+{
+    const uint8_t *host = block->host + page;
+    const uint64_t *decoded = g_hash_table_lookup(t->code_lines, host);
+
+    if (decoded && (*decoded & line_bits(offset, offset + len))) {
+        g_hash_table_remove(t->code_lines, host);
+        page_stale_locked(t, host);
+    }
+    if (t->jit && jit_written_locked(t->jit, host, offset, len)) {
+        attention_others(t);
+    }
+    tcg_note_lines_locked(t, block, page);
+}
+
 void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, uint64_t len)
 {
     struct tcg *t = opaque;
@@ -177,24 +194,12 @@ void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, ui
     g_mutex_lock(&t->code_lock);
     while (offset < end) {
         uint64_t page = offset & PAGE_MASK, stop = MIN(end, page + PAGE_SIZE);
-        const uint8_t *host = block->host + page;
-        uint64_t *lines = g_hash_table_lookup(t->code_lines, host);
-        bool killed = false;
+        uint64_t hit = line_bits((unsigned)(offset - page), (unsigned)(stop - page));
 
-        if (lines && (*lines & line_bits((unsigned)(offset - page), (unsigned)(stop - page)))) {
-            g_hash_table_remove(t->code_lines, host);
-            lines = NULL;
-            page_stale_locked(t, host);
+        if (block->code_lines[page >> PAGE_BITS] & hit) {
+            code_hit_locked(t, block, page, (unsigned)(offset - page), (unsigned)(stop - offset));
         }
-        if (t->jit) {
-            killed = jit_written_locked(t->jit, host, (unsigned)(offset - page),
-                                        (unsigned)(stop - offset));
-        }
-        if (killed) {
-            attention_others(t);
-        }
-        tcg_note_lines_locked(t, block, page);
-        if (!lines && !(t->jit && jit_page_used_locked(t->jit, host))) {
+        if (!block->code_lines[page >> PAGE_BITS]) {
             ram_block_set_dirty(block, DIRTY_CODE, page, PAGE_SIZE);
         }
         offset = stop;
@@ -218,17 +223,16 @@ static void note_code(struct tcg_cpu *tc, const struct phys_page *p, unsigned of
     uint64_t *lines;
 
     g_mutex_lock(&t->code_lock);
+    watch_block(t, p->block);
     lines = g_hash_table_lookup(t->code_lines, p->host);
     if (!lines) {
         lines = g_new0(uint64_t, 1);
         g_hash_table_insert(t->code_lines, p->host, lines);
     }
     *lines |= line_bits(offset, offset + len);
-    g_mutex_unlock(&t->code_lock);
-    tcg_watch_code(tc, p);
-    g_mutex_lock(&t->code_lock);
     tcg_note_lines_locked(t, p->block, p->offset);
     g_mutex_unlock(&t->code_lock);
+    tcg_watch_code(tc, p);
 }
 
 void tcg_watch_code(struct tcg_cpu *tc, const struct phys_page *p)

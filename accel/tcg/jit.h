@@ -172,13 +172,14 @@ struct jit_block {
 struct jit_page {
     const uint8_t *host;
     struct ram_block *ram;
-    uint64_t offset; /* of the page in it */
-    uint64_t lines;  /* bit per 64 bytes with translated code */
-    bool patched;    /* code of it has died of a write */
-    struct jit_block *blocks;
-    struct jit_block *reaching; /* blocks of the page before whose code ends here */
-    uint64_t home;              /* movable blocks call it that, if they may; 1: there are none */
-    GArray *names;              /* struct jit_name */
+    uint64_t offset;              /* of the page in it */
+    uint64_t lines;               /* bit per 64 bytes with translated code */
+    bool patched;                 /* code of it has died of a write */
+    unsigned longest;             /* block that there was, in bytes */
+    struct jit_block *blocks[64]; /* by the line in which they begin */
+    struct jit_block *reaching;   /* blocks of the page before whose code ends here */
+    uint64_t home;                /* movable blocks call it that, if they may; 1: there are none */
+    GArray *names;                /* struct jit_name */
 };
 
 /* A linear page under which a host page is executed; of movable blocks, less jit_cpu.base. */
@@ -242,7 +243,6 @@ void jit_names_flush(struct x86_cpu *cpu);
 bool jit_has_room(const struct jit *j);
 /* Bits of the 64-byte lines of the page that hold translated code. */
 uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page);
-bool jit_page_used_locked(struct jit *j, const uint8_t *host_page);
 static inline struct jit_cpu *jit_cpu_of(struct x86_cpu *cpu)
 {
     return x86_engine_area(cpu);

@@ -293,8 +293,9 @@ static void note_page_locked(struct jit *j, struct jit_block *b, struct jit_page
 {
     if (!b->guard) {
         p->lines |= line_bits(offset, MIN(offset + b->bytes, PAGE_SIZE));
-        b->next_page = p->blocks;
-        p->blocks = b;
+        p->longest = MAX(p->longest, b->bytes);
+        b->next_page = p->blocks[offset / 64];
+        p->blocks[offset / 64] = b;
     }
     b->next_hash = *bucket(j, b->host, b->mode, &b->recipe);
     __atomic_store_n(bucket(j, b->host, b->mode, &b->recipe), b, __ATOMIC_RELEASE);
@@ -450,44 +451,98 @@ void jit_drop_locked(struct jit *j, struct jit_block *b)
     kill_locked(j, b);
 }
 
+static unsigned start_of(const struct jit_block *b)
+{
+    return (uintptr_t)b->host & ~PAGE_MASK;
+}
+
+/* In its (first) page. */
+static unsigned end_of(const struct jit_block *b)
+{
+    return MIN(start_of(b) + b->bytes, PAGE_SIZE);
+}
+
+/* The first line in which a block may begin that holds the byte at @offset. */
+static unsigned first_line(const struct jit_page *p, unsigned offset)
+{
+    return (offset > p->longest ? offset - p->longest : 0) / 64;
+}
+
+/* Kills blocks that begin in @p and hold one of the bytes; returns the lines that they lay in. */
+static uint64_t kill_written_locked(struct jit *j, struct jit_page *p, unsigned offset,
+                                    unsigned len)
+{
+    uint64_t lines = 0;
+
+    for (unsigned n = first_line(p, offset); n <= (offset + len - 1) / 64; n++) {
+        for (struct jit_block **at = &p->blocks[n]; *at;) {
+            struct jit_block *b = *at;
+
+            if (!b->dead && (start_of(b) >= offset + len || offset >= start_of(b) + b->bytes)) {
+                at = &b->next_page;
+                continue;
+            }
+            *at = b->next_page;
+            lines |= line_bits(start_of(b), end_of(b));
+            if (!b->dead) {
+                p->patched = true;
+                jit_past_died(j, b);
+                kill_locked(j, b);
+            }
+        }
+    }
+    return lines;
+}
+
+/* The same of blocks that end in @p. */
+static uint64_t kill_reaching_locked(struct jit *j, struct jit_page *p, unsigned offset)
+{
+    uint64_t lines = 0;
+
+    for (struct jit_block **at = &p->reaching; *at;) {
+        struct jit_block *b = *at;
+        unsigned end = start_of(b) + b->bytes - PAGE_SIZE;
+
+        if (b->dead || offset < end) {
+            *at = b->next_second;
+            lines |= line_bits(0, end);
+            kill_locked(j, b);
+        } else {
+            at = &b->next_second;
+        }
+    }
+    return lines;
+}
+
+/* Which of the lines still hold code; there is one at least. */
+static uint64_t lines_left(const struct jit_page *p, uint64_t lines)
+{
+    unsigned first = (unsigned)__builtin_ctzll(lines), last = 63 - (unsigned)__builtin_clzll(lines);
+    uint64_t left = 0;
+
+    for (unsigned n = first_line(p, first * 64); n <= last; n++) {
+        for (const struct jit_block *b = p->blocks[n]; b; b = b->next_page) {
+            left |= line_bits(start_of(b), end_of(b));
+        }
+    }
+    for (const struct jit_block *b = p->reaching; b; b = b->next_second) {
+        left |= line_bits(0, start_of(b) + b->bytes - PAGE_SIZE);
+    }
+    return left & lines;
+}
+
 bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len)
 {
     struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
-    struct jit_block **at;
-    uint64_t lines = 0, killed = j->invalidations;
+    uint64_t lines, killed = j->invalidations;
 
     if (!p || !(p->lines & line_bits(offset, offset + len))) {
         return false;
     }
-    for (at = &p->blocks; *at;) {
-        struct jit_block *b = *at;
-        unsigned start = (uintptr_t)b->host & ~PAGE_MASK;
-
-        if (b->dead || (start < offset + len && offset < start + b->bytes)) {
-            *at = b->next_page;
-            if (!b->dead) {
-                p->patched = true;
-                jit_past_died(j, b);
-            }
-            kill_locked(j, b);
-        } else {
-            lines |= line_bits(start, MIN(start + b->bytes, PAGE_SIZE));
-            at = &b->next_page;
-        }
+    lines = kill_written_locked(j, p, offset, len) | kill_reaching_locked(j, p, offset);
+    if (lines) {
+        p->lines = (p->lines & ~lines) | lines_left(p, lines);
     }
-    for (at = &p->reaching; *at;) {
-        struct jit_block *b = *at;
-        unsigned end = ((uintptr_t)b->host & ~PAGE_MASK) + b->bytes - PAGE_SIZE;
-
-        if (b->dead || offset < end) {
-            *at = b->next_second;
-            kill_locked(j, b);
-        } else {
-            lines |= line_bits(0, end);
-            at = &b->next_second;
-        }
-    }
-    p->lines = lines;
     return killed != j->invalidations;
 }
 
@@ -496,13 +551,6 @@ uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page)
     const struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
 
     return p ? p->lines : 0;
-}
-
-bool jit_page_used_locked(struct jit *j, const uint8_t *host_page)
-{
-    struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
-
-    return p && (p->blocks || p->reaching);
 }
 
 void jit_flush_locked(struct jit *j)

@@ -167,8 +167,10 @@ void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans)
         if (stack_operand(tr, i, &disp, &write)) {
             tr->member[n][1] = join(tr, &open[X86_RSP], disp, tr->flat32 ? 4 : 8, write);
         }
-        for (unsigned r = 0; r < 16; r++) {
-            if (!(plans[n].writes >> r & 1) || open[r] < 0) {
+        for (uint32_t writes = plans[n].writes; writes; writes &= writes - 1) {
+            unsigned r = (unsigned)__builtin_ctz(writes);
+
+            if (open[r] < 0) {
                 continue;
             }
             if (!(tr->varies >> n & 1) && constant_step(tr, i, r, &step)) {
