@@ -450,19 +450,18 @@ static void emit_stubs(struct jit_tr *tr)
 
 /* Planning. */
 
-static struct jit_plan plan_of(const struct jit_tr *tr, const struct x86_insn *i)
+static void find_plan(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan)
 {
     const struct x86_row *row = insn_row(i);
-    struct jit_plan plan = {0};
 
-    if (row->needs & CPL0 ? !jit_plan_system(tr, i, &plan)
-                          : !(jit_plan_int(tr, i, &plan) || jit_plan_flow(tr, i, &plan) ||
-                              jit_plan_string(tr, i, &plan) || jit_plan_system(tr, i, &plan) ||
-                              jit_plan_simd(tr, i, &plan) || jit_plan_x87(tr, i, &plan))) {
-        plan = (struct jit_plan){
+    *plan = (struct jit_plan){0};
+    if (row->needs & CPL0 ? !jit_plan_system(tr, i, plan)
+                          : !(jit_plan_int(tr, i, plan) || jit_plan_flow(tr, i, plan) ||
+                              jit_plan_string(tr, i, plan) || jit_plan_system(tr, i, plan) ||
+                              jit_plan_simd(tr, i, plan) || jit_plan_x87(tr, i, plan))) {
+        *plan = (struct jit_plan){
             .call = true, .reads_flags = true, .writes_flags = true, .writes = 0xffff};
     }
-    return plan;
 }
 
 static bool ends_block(const struct x86_insn *i)
@@ -485,6 +484,15 @@ static void find_live(struct jit_tr *tr, const struct jit_plan *plans)
         tr->fault_out[n] = shown || live;
         shown = plans[n].memory || plans[n].call || (shown && !plans[n].writes_all);
         live = plans[n].reads_flags || (live && !plans[n].writes_all);
+    }
+}
+
+/* What of the host's the block needs to hold the guest's. */
+static void find_units(struct jit_block *blk, const struct jit_plan *plans, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        blk->vec |= plans[n].vec;
+        blk->fpu |= plans[n].fpu;
     }
 }
 
@@ -639,6 +647,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
                    unsigned avail, unsigned max)
 {
     struct jit_plan plans[JIT_BLOCK_INSNS];
+    bool logs = log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM);
     struct jit_tr *tr = j->tr;
 
     memset(tr, 0, offsetof(struct jit_tr, insn));
@@ -658,14 +667,13 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
         tr->next = blk->rip + tr->insn[n].end;
-        plans[n] = plan_of(tr, &tr->insn[n]);
+        find_plan(tr, &tr->insn[n], &plans[n]);
         if (tr->varies >> n & 1) {
             jit_guard_plan(&tr->insn[n], &plans[n]);
         }
-        blk->vec |= plans[n].vec;
-        blk->fpu |= plans[n].fpu;
     }
     find_live(tr, plans);
+    find_units(blk, plans, tr->count);
     if (blk->mode & JIT_MODE_UNSHARED) {
         memset(tr->member, -1, tr->count * sizeof(tr->member[0]));
     } else {
@@ -675,7 +683,9 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
         tr->at[n] = tr->b.p;
-        tr->had[n] = tr->recipe;
+        if (logs) {
+            tr->had[n] = tr->recipe;
+        }
         emit_insn(tr, &plans[n]);
     }
     if (!tr->ended) {
@@ -685,7 +695,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     emit_stubs(tr);
     blk->code_bytes = (uint32_t)(tr->b.p - blk->code);
     j->used = (size_t)(tr->b.p - j->w);
-    if (log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM)) {
+    if (logs) {
         jit_log_block(tr, plans);
     }
     return true;

@@ -730,12 +730,11 @@ enum x86_decode_result x86_decode(const struct x86_decoder *d, uint32_t mode, co
 {
     struct decoding s = {
         .dec = d, .code = code, .avail = avail, .mode = mode, .override = -1, .result = DECODE_OK};
-    struct x86_insn i = {0};
 
-    if (!decode_opcode(&s) || !decode_rest(&s, &i)) {
+    *ret_insn = (struct x86_insn){0};
+    if (!decode_opcode(&s) || !decode_rest(&s, ret_insn)) {
         return s.result;
     }
-    i.len = s.pos;
-    *ret_insn = i;
+    ret_insn->len = s.pos;
     return DECODE_OK;
 }
