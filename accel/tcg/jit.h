@@ -64,13 +64,14 @@ struct jit_cpu {
     uint64_t saved; /* a value kept over a TLB check */
     uint64_t
         string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */
-    uint64_t shared[16]; /* by group: host address - linear address */
-    uint64_t base;       /* of the movable block that runs */
-    uint64_t base_key;   /* the same, shifted: x86_itlb.moved is the page's id less this */
-    uint64_t go;         /* where C says to go on */
-    uint32_t vec_off;    /* 0: the guest's vector registers and MXCSR are in the host's */
-    uint32_t vec_want;   /* the code that is returned to needs them there */
-    uint32_t fpu_off;    /* 0: the guest's x87 registers are in the host's FPU */
+    uint8_t gather[3][X86_VEC_BYTES]; /* of a gather: index, mask, destination */
+    uint64_t shared[16];              /* by group: host address - linear address */
+    uint64_t base;                    /* of the movable block that runs */
+    uint64_t base_key; /* the same, shifted: x86_itlb.moved is the page's id less this */
+    uint64_t go;       /* where C says to go on */
+    uint32_t vec_off;  /* 0: the guest's vector registers and MXCSR are in the host's */
+    uint32_t vec_want; /* the code that is returned to needs them there */
+    uint32_t fpu_off;  /* 0: the guest's x87 registers are in the host's FPU */
     uint32_t host_mxcsr;
     struct jit_fpu fpu;
     uint64_t slot_mask;           /* for pext: the TLB slot of an address */

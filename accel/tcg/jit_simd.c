@@ -15,7 +15,7 @@
  * Results are the host's own. Those of RCPPS, RSQRTPS and their scalar forms differ from processor
  * to processor, and the interpreter's are the host's as well (target/i386/host_approx.c).
  *
- * Absent: forms with MMX registers, CVTPI2PS and CVTPI2PD from memory too; gathers, MASKMOVDQU;
+ * Absent: forms with MMX registers, CVTPI2PS and CVTPI2PD from memory too; MASKMOVDQU;
  * LDMXCSR, the saving and restoring of state; what this host lacks (jit_host.c). The interpreter
  * does them.
  */
@@ -197,6 +197,9 @@ bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit
     const struct x86_row *row = insn_row(i);
     int dest;
 
+    if (row->needs & VSIB) {
+        return jit_plan_gather(tr, i, plan);
+    }
     if (!(row->needs & SIMD_NEEDS) || row->needs & MMXF || how[row->op] == JIT_CALL ||
         !(tr->mode & (insn_is_vex(i) ? JIT_MODE_AVX : JIT_MODE_SSE)) ||
         !x86_word_has(tr->jit->host, row->feature) || (i->is_mem && !jit_mem_ok(tr, i))) {

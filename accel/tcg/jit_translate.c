@@ -150,7 +150,7 @@ void jit_save_flags(struct jit_tr *tr)
     host_mov(b, HOST_RAX, JIT_T1);
 }
 
-static void load_flags(struct host_buf *b)
+void jit_load_flags(struct host_buf *b)
 {
     host_mov(b, JIT_T1, HOST_RAX);
     host_load(b, HOST_RAX, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, saved)), 4);
@@ -435,7 +435,7 @@ static void emit_stubs(struct jit_tr *tr)
         if (s->redo_flags) {
             jit_emit_recipe(&tr->b, &s->recipe);
         } else if (s->load_flags) {
-            load_flags(&tr->b);
+            jit_load_flags(&tr->b);
         }
         if (s->unshared) {
             tr->jit->exits[s->id].patch = host_jmp(&tr->b);

@@ -142,6 +142,8 @@ void jit_stub_from(struct jit_stub *s, uint8_t *at);
 void jit_need_flags(struct jit_tr *tr);
 /* Keeps the flags in jit_cpu.saved. Destroys T1. */
 void jit_save_flags(struct jit_tr *tr);
+/* They are in the host's again. Destroys T1. */
+void jit_load_flags(struct host_buf *b);
 /* The current instruction by the interpreter, always. */
 void jit_call(struct jit_tr *tr, bool leaves);
 /* Emits what makes the flags of @r again; uses T0. */
@@ -189,13 +191,14 @@ void jit_emit_call(struct jit_tr *tr);
 /* jit_log.c: writes the translated block to the log, for the topics that are on. */
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans);
 
-/* jit_int.c, jit_flow.c, jit_string.c, jit_system.c, jit_simd.c, jit_x87.c: each fills @plan and
- * returns true if it has an emitter for @i in this mode. */
+/* jit_int.c, jit_flow.c, jit_string.c, jit_system.c, jit_simd.c, jit_gather.c, jit_x87.c: each
+ * fills @plan and returns true if it has an emitter for @i in this mode. */
 bool jit_plan_int(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_gather(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 
 /*
