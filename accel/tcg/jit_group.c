@@ -12,12 +12,22 @@
 
 #define SPAN_MAX 1024 /* bytes: longer ranges cross pages too often */
 
+/* A string of bits, which may be far from the operand's address. */
+static bool is_bit_string(const struct x86_insn *i)
+{
+    unsigned op = insn_row(i)->op;
+
+    return (op == OP_BT || op == OP_BTS || op == OP_BTR || op == OP_BTC) &&
+           jit_where(i, 1) == WHERE_REG;
+}
+
 /* The size of @i's memory operand, and whether it is written; 0: it has none to be checked. */
 static unsigned mem_operand(const struct x86_insn *i, bool *ret_write)
 {
     const struct x86_row *row = insn_row(i);
 
-    if (!i->is_mem || row->op == OP_LEA || row->op == OP_NOP || (row->needs & VSIB)) {
+    if (!i->is_mem || row->op == OP_LEA || row->op == OP_NOP || (row->needs & VSIB) ||
+        is_bit_string(i)) {
         return 0;
     }
     for (unsigned n = 0; n < 4 && row->operands[n]; n++) {

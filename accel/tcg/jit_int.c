@@ -192,8 +192,44 @@ static void emit_bit(struct jit_tr *tr, const struct x86_insn *i)
     struct jit_form f = jit_form_of(i, insn_row(i)->op == OP_BT ? JIT_R : JIT_RW);
 
     f.flags |= host_width(operand_size(i, 0)) & ~HOP_BYTE;
-    f.in_reg = true; /* a bit number in a register reaches beyond an operand in memory */
+    f.in_reg = true;
     jit_emit_form(tr, i, &f);
+}
+
+/* With a bit number in a register, which reaches beyond an operand in memory. */
+static void emit_bit_of_string(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct host_buf *b = &tr->b;
+    bool test = insn_row(i)->op == OP_BT, wide = i->width == 8;
+    struct host_rm rm = jit_mem_bits(tr, i, test ? 0 : JIT_WRITE), t1 = host_reg_rm(JIT_T1);
+    unsigned flags = HOP_0F | host_width(i->width);
+
+    if (test) { /* of a register, the host takes the number's low bits alone */
+        host_load(b, JIT_T1, rm, i->width);
+        if (jit_in_memory(i->reg)) {
+            jit_get(tr, JIT_T0, i->reg);
+        }
+        host_op(b, flags, i->opcode, jit_in_memory(i->reg) ? JIT_T0 : jit_host_reg[i->reg], &t1);
+        return;
+    }
+    host_load(b, JIT_T1, jit_gpr(i->reg), 8);
+    host_pext(b, JIT_T1, JIT_T1,
+              host_state(X86_ENGINE_OFFSET + (wide ? offsetof(struct jit_cpu, bit_mask)
+                                                   : offsetof(struct jit_cpu, low_mask[1]))));
+    host_op(b, flags | (i->prefixes & PREFIX_LOCK ? HOP_LOCK : 0), i->opcode, JIT_T1, &rm);
+}
+
+/* Selectors into registers. */
+static void emit_mov_from_seg(struct jit_tr *tr, const struct x86_insn *i)
+{
+    unsigned dst = jit_in_memory(i->rm) ? JIT_T0 : jit_host_reg[i->rm];
+
+    host_load(&tr->b, dst,
+              host_state(offsetof(struct x86_cpu, seg[0].sel) + i->reg * sizeof(struct x86_seg)),
+              2);
+    if (dst == JIT_T0) {
+        jit_put(tr, i->rm, dst);
+    }
 }
 
 static void emit_bswap(struct jit_tr *tr, const struct x86_insn *i)
@@ -490,7 +526,14 @@ static bool plan_bits(const struct x86_insn *i, struct jit_plan *p)
         p->reads_flags = true;
         p->writes_all = false;
         p->emit = emit_bit;
-        return !i->is_mem || jit_where(i, 1) == WHERE_IMM;
+        if (i->is_mem && jit_where(i, 1) != WHERE_IMM) {
+            p->emit = emit_bit_of_string;
+            return i->width >= 4 && i->width <= i->asize;
+        }
+        return true;
+    case OP_MOV_FROM_SEG:
+        p->emit = emit_mov_from_seg;
+        return !i->is_mem && i->width >= 4;
     case OP_BSWAP:
         p->emit = emit_bswap;
         return i->width >= 4;

@@ -354,6 +354,28 @@ struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned byt
         tr, a.constant ? check_constant(tr, &a, bytes, flags) : check(tr, &a, bytes, flags), flags);
 }
 
+struct host_rm jit_mem_bits(struct jit_tr *tr, const struct x86_insn *i, unsigned flags)
+{
+    struct host_buf *b = &tr->b;
+    struct address a = address_of(tr, i);
+    struct host_rm bit = jit_gpr(i->reg), t1 = host_reg_rm(JIT_T1);
+    bool wide = i->width == 8;
+
+    if (a.constant) {
+        host_mov_imm(b, JIT_T0, a.la);
+    } else if (a.reg != JIT_T0) {
+        host_lea(b, JIT_T0, host_mem(a.reg, a.disp), 8);
+    }
+    host_mov_imm(b, JIT_T1, wide ? 6 : 5);
+    host_vex(b, HOP_F3 | HOP_0F38 | (wide ? HOP_W : 0), 0xf7, JIT_T1, JIT_T1, &bit); /* SARX */
+    if (!wide) {
+        host_op(b, HOP_W, 0x63, JIT_T1, &t1); /* movsxd */
+    }
+    host_lea(b, JIT_T0, host_mem_sib(JIT_T0, JIT_T1, wide ? 3 : 2, 0), tr->flat32 ? 4 : 8);
+    a = (struct address){.reg = JIT_T0};
+    return finish(tr, check(tr, &a, i->width, flags), flags | JIT_ALONE);
+}
+
 struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes,
                          unsigned flags)
 {

@@ -15,7 +15,7 @@
 
 /* Code emitted behind the block: where a failed check or an exit goes. */
 struct jit_stub {
-    uint8_t *from[6]; /* jumps to it; NULL: fewer */
+    uint8_t *from[8]; /* jumps to it (a gather has most); NULL: fewer */
     uint32_t id;      /* site or exit */
     bool is_exit;
     bool unshared;  /* leaves for the rest of the block without groups */
@@ -118,6 +118,11 @@ enum jit_mem_flags {
  * in host memory: a combination of T0, T1 and a guest register. Destroys T0 and T1.
  */
 struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes, unsigned flags);
+/*
+ * The same for the word of the current instruction's string of bits that holds the one numbered by
+ * its register operand. It is at [T0]; T1 is free.
+ */
+struct host_rm jit_mem_bits(struct jit_tr *tr, const struct x86_insn *i, unsigned flags);
 /* The same for guest register @base + @disp in segment SS: stack operands. */
 struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes,
                          unsigned flags);
