@@ -45,7 +45,7 @@ struct check_page {
     uint8_t *host; /* the guest's */
     uint64_t gpa;
     uint64_t la; /* where it was written last */
-    bool slow;   /* writes to it need bookkeeping */
+    bool slow;   /* writes to it need bookkeeping, or the first ones did */
 };
 
 struct check_span {

@@ -65,7 +65,7 @@ static void note_write(struct check *c, uint64_t la, const struct phys_page *p, 
         memcpy(c->after + n * PAGE_SIZE, p->host, PAGE_SIZE);
     }
     c->pages[n].la = la & PAGE_MASK;
-    c->pages[n].slow = !ram_page_all_dirty(p->block, p->offset);
+    c->pages[n].slow |= !ram_page_all_dirty(p->block, p->offset);
     g_array_append_val(c->spans, s);
 }
 

@@ -69,6 +69,11 @@ static void test_code_cache_that_is_often_full(void)
     run(SESSION_ALL, "tb-size=1", 4, 5);
 }
 
+static void test_blocks_that_are_checked(void)
+{
+    run(SESSION_ALL, "check=on", 7, 12);
+}
+
 static void test_blocks_of_one_instruction(void)
 {
     run(SESSION_ALL, "one-insn-per-tb=on", 3, 5);
@@ -163,6 +168,7 @@ int main(int argc, char **argv)
     g_test_add_func("/insn/blocks/interrupts", test_interrupts_between_instructions);
     g_test_add_func("/insn/blocks/not-translated", test_code_that_is_not_translated);
     g_test_add_func("/insn/blocks/small-cache", test_code_cache_that_is_often_full);
+    g_test_add_func("/insn/blocks/checked", test_blocks_that_are_checked);
     g_test_add_func("/insn/blocks/one-insn", test_blocks_of_one_instruction);
     return g_test_run();
 }
