@@ -14,11 +14,12 @@ enum { NOP_MAX = 9 };
 
 /*
  * Below and above 4 GiB, and across that; not congruent modulo 2 MiB or 1 GiB; across a GiB behind
- * the first page. Data is at the same distance from code in the first and second, in the third and
- * fourth, and just 2 GiB away, on either side, in the last three.
+ * the first page. The second one is a page off the first in its GiB, so that an operand by RIP that
+ * is short of some GiB finds other data there. Data is at the same distance from code in the first
+ * and second, in the third and fourth, and just 2 GiB away, on either side, in the last three.
  */
 const struct program_place program_places[PROGRAM_PLACES] = {
-    {0x11000000, 0x21000000},         {0x56a5bc000, 0x57a5bc000},       {0xfffff000, 0x17f000000},
+    {0x11000000, 0x21000000},         {0x551001000, 0x561001000},       {0xfffff000, 0x17f000000},
     {0x123456789000, 0x1234d578a000}, {0x2ffffffff000, 0x2fff80ffe000},
 };
 

@@ -68,7 +68,7 @@ struct program {
     bool interrupts;                /* external ones come while the engine runs it */
     bool demand;                    /* pages that are absent are there after their first fault */
     uint8_t rights[PROGRAM_PAGES];
-    /* a subroutine in another page: before, a page with other code was there */
+    /* before, another page was there, whose code was this */
     uint16_t replaced_at; /* 0: no */
     uint8_t replaced_frame, replaced_code[8];
     uint8_t code[PROGRAM_CODE_BYTES];

@@ -170,21 +170,39 @@ static bool fault_form(struct session *s, unsigned form)
     return true;
 }
 
-/* The page of a subroutine is replaced by one with other code: it returns at once. */
-static bool replaced_form(struct session *s)
+/* The page of offset @at in the code is replaced by one with another byte there. */
+static void replace(struct session *s, unsigned at, uint8_t byte)
 {
     struct program *p = &s->p;
+    unsigned page = at / 0x1000;
+
+    p->replaced_at = at;
+    p->replaced_frame = p->code_frames[page];
+    memcpy(p->replaced_code, p->code + at, sizeof(p->replaced_code));
+    p->code_frames[page] = (p->replaced_frame + 1) % PROGRAM_FRAMES;
+    p->code[at] = byte;
+    warm_up(s);
+}
+
+/* A subroutine in a page of its own returns at once; or what reaches into a page goes on there with
+ * something else. False: the program has neither. */
+static bool replaced_form(struct session *s)
+{
+    const struct program *p = &s->p;
+    unsigned first = rng_below(&s->rng, PROGRAM_ITEMS);
 
     for (unsigned n = 0; n < p->count; n++) {
-        unsigned at = p->items[n].at, page = at / 0x1000;
+        const struct item *i = &p->items[(first + n) % p->count];
+        unsigned end = i->at + i->len, page_at = (end - 1) & ~0xfffu;
 
-        if (at >= PROGRAM_FAR_CODE) {
-            p->replaced_at = at;
-            p->replaced_frame = p->code_frames[page];
-            memcpy(p->replaced_code, p->code + at, sizeof(p->replaced_code));
-            p->code_frames[page] = (p->replaced_frame + 1) % PROGRAM_FRAMES;
-            p->code[at] = 0xc3;
-            warm_up(s);
+        if (i->at < page_at) {
+            unsigned at = page_at + rng_below(&s->rng, MIN(end - page_at, 8));
+
+            replace(s, at, p->code[at] ^ (1 + rng_below(&s->rng, 255)));
+            return true;
+        }
+        if (i->at >= PROGRAM_FAR_CODE) {
+            replace(s, i->at, /* RET */ 0xc3);
             return true;
         }
     }
