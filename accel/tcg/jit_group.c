@@ -10,7 +10,8 @@
 #include "accel/tcg/jit_translate.h"
 #include <string.h>
 
-#define SPAN_MAX 1024 /* bytes: longer ranges cross pages too often */
+#define SPAN_MAX 1024       /* bytes: longer ranges cross pages too often */
+#define DISP_MAX 0x7f000000 /* either way: the sum with a step fits in 32 bits */
 
 /* A string of bits, which may be far from the operand's address. */
 static bool is_bit_string(const struct x86_insn *i)
@@ -128,6 +129,9 @@ static struct jit_member join(struct jit_tr *tr, int8_t *open, int32_t disp, uns
 {
     struct jit_group *g;
 
+    if (disp < -DISP_MAX || disp > DISP_MAX) {
+        return (struct jit_member){.group = -1};
+    }
     if (*open >= 0) {
         int32_t lo, hi;
 
@@ -135,7 +139,7 @@ static struct jit_member join(struct jit_tr *tr, int8_t *open, int32_t disp, uns
         disp += g->step;
         lo = MIN(g->lo, disp);
         hi = MAX(g->hi, disp + (int32_t)bytes);
-        if (hi - lo <= SPAN_MAX && !may_wrap(tr, g->step, lo, hi)) {
+        if ((int64_t)hi - lo <= SPAN_MAX && !may_wrap(tr, g->step, lo, hi)) {
             g->lo = lo;
             g->hi = hi;
             g->write |= write;
