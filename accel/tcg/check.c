@@ -2,8 +2,8 @@
 /*
  * Running blocks twice: by the interpreter and as translated code; see check.h.
  *
- * Absent: what there is no translation of (16-bit code), and the jump from one block to a linked
- * one.
+ * Absent: what there is no translation of (code in segments that end early), and the jump from one
+ * block to a linked one.
  */
 #include "accel/tcg/check.h"
 #include "target/i386/flags.h"
@@ -125,7 +125,7 @@ static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
         return insns;
     }
     if (b->second) { /* the block is one instruction */
-        unsigned in_first = PAGE_SIZE - (unsigned)(b->rip & ~PAGE_MASK);
+        unsigned in_first = PAGE_SIZE - (unsigned)((uintptr_t)b->host & ~PAGE_MASK);
 
         memcpy(two_pages, b->host, in_first);
         memcpy(two_pages + in_first, b->second, b->bytes - in_first);

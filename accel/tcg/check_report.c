@@ -156,7 +156,7 @@ char *check_report(struct tcg_cpu *tc, const char *lines)
 {
     const struct check *c = tc->check;
     const struct jit_block *b = c->block;
-    unsigned bits = b->mode & MODE_CODE64 ? 64 : 32;
+    unsigned bits = jit_code_bits(b->mode);
     GString *text = g_string_new(NULL);
 
     g_string_append_printf(text,

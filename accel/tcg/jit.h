@@ -17,7 +17,8 @@
  * I2  A block has three entries: `body`, jumped to from the same page; `code`, which first checks
  *     that its page is still mapped where it was translated for (x86_itlb.id), or, of a movable
  *     one, as far from jit_cpu.base as it was (x86_itlb.moved); `jump`, which before that sets
- *     jit_cpu.base, from the address jumped to in T0.
+ *     jit_cpu.base, from the address jumped to in T0. In code that is not flat jit_cpu.base is that
+ *     of CS, less its offset in a page.
  * I3  Memory of dead blocks is reused only by a flush, when no vCPU is in translated code.
  * I4  Code is written through one mapping and runs in another; no page is ever both.
  * I5  A block is not entered once its guest code has changed: it is dead, or its guard says so.
@@ -46,6 +47,7 @@
 /* For any linear address: user code above 4 GiB, which is mapped elsewhere by each process. RIP in
  * such a block, and in its exits and sites, is what it is less jit_cpu.base. */
 #define JIT_MODE_MOVABLE  (1u << 28)
+#define JIT_MODE_SEGMENTS (1u << 29) /* jit_segmented(): so no mode, not even real mode, is 0 */
 #define JIT_MODE_VARIANTS (JIT_MODE_UNSHARED | JIT_MODE_MOVABLE) /* not the CPU's state */
 
 /*
@@ -66,7 +68,7 @@ struct jit_cpu {
         string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */
     uint8_t gather[3][X86_VEC_BYTES]; /* of a gather: index, mask, destination */
     uint64_t shared[16];              /* by group: host address - linear address */
-    uint64_t base;                    /* of the movable block that runs */
+    uint64_t base;                    /* of the movable or segmented block that runs */
     uint64_t base_key; /* the same, shifted: x86_itlb.moved is the page's id less this */
     uint64_t go;       /* where C says to go on */
     uint32_t vec_off;  /* 0: the guest's vector registers and MXCSR are in the host's */
@@ -79,6 +81,7 @@ struct jit_cpu {
     uint64_t align_mask[2];       /* the page number and the low 4, 5 bits */
     uint64_t low_mask[2];         /* the low 4, 5 bits */
     uint64_t df_mask;             /* EFLAGS.DF */
+    uint64_t sign_mask;           /* bit 63 */
     uint64_t bit_mask;            /* of a bit's number in 64 bits */
     uint64_t no_df, no_if, no_ac; /* EFLAGS without that flag */
     uint64_t tsd_mask, smap_mask; /* CR4.TSD, CR4.SMAP */
@@ -146,6 +149,7 @@ struct jit_guard {
 struct jit_block {
     const uint8_t *host; /* of the first guest byte */
     uint64_t rip;        /* less jit_cpu.base, if movable */
+    uint64_t name;       /* what page checks call that; with jit_cpu.base it is linear */
     uint32_t mode;
     uint16_t bytes; /* of guest code */
     uint16_t count; /* instructions */
@@ -277,6 +281,23 @@ void jit_flush_locked(struct jit *j);
 static inline bool jit_movable(const struct jit_block *b)
 {
     return b->mode & JIT_MODE_MOVABLE;
+}
+
+static inline unsigned jit_code_bits(uint32_t mode)
+{
+    return mode & MODE_CODE64 ? 64 : mode & MODE_CODE32 ? 32 : 16;
+}
+
+/* Code in segments: jit_segment.c. */
+static inline bool jit_segmented(uint32_t mode)
+{
+    return !(mode & MODE_CODE64) && (mode & (MODE_CODE32 | MODE_FLAT)) != (MODE_CODE32 | MODE_FLAT);
+}
+
+/* Whether the block's page checks depend on jit_cpu.base. */
+static inline bool jit_based(uint32_t mode)
+{
+    return (mode & JIT_MODE_MOVABLE) || jit_segmented(mode);
 }
 
 /* Whether a movable block may call itself that: what adds to it takes few displacements. */

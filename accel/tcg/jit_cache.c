@@ -146,6 +146,7 @@ void jit_cpu_init(const struct jit *j, struct x86_cpu *cpu)
     jc->tsd_mask = CR4_TSD;
     jc->smap_mask = CR4_SMAP;
     jc->bit_mask = 63;
+    jc->sign_mask = 1ULL << 63;
     jc->low_mask[0] = 15;
     jc->low_mask[1] = 31;
     for (unsigned set = 0; set < TLB_SETS; set++) {
@@ -369,8 +370,10 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
         p->home = rip & PAGE_MASK;
     }
     *b = (struct jit_block){.host = code, .rip = rip, .mode = mode, .recipe = *recipe};
-    b->page_id = name_locked(j, p, rip);
-    if (p->patched && !pages[1].host && cpu->alone) {
+    /* a code segment's base need not be that of a page */
+    b->name = jit_segmented(mode) ? rip + ((la - rip) & ~PAGE_MASK) : rip;
+    b->page_id = name_locked(j, p, b->name);
+    if (p->patched && !jit_segmented(mode) && !pages[1].host && cpu->alone) {
         b->patchable = true;
         drop_changed_locked(j, code, mode, recipe);
         memcpy(copy, code, MIN(in_first, sizeof(copy))); /* what is decoded, a guard looks for */
@@ -379,7 +382,7 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     if (pages[1].host) {
         second = page_of_locked(j, &pages[1]);
         b->second = second->host;
-        b->second_id = name_locked(j, second, rip + in_first);
+        b->second_id = name_locked(j, second, b->name + in_first);
         memcpy(both, code, in_first);
         memcpy(both + in_first, second->host, X86_INSN_BYTES);
         code = both;
@@ -405,7 +408,7 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
 
 void jit_link_locked(struct jit_exit *e, struct jit_block *b)
 {
-    bool near = !((e->from->rip ^ b->rip) & PAGE_MASK) &&
+    bool near = !((e->from->name ^ b->name) & PAGE_MASK) &&
                 !(((uintptr_t)e->from->host ^ (uintptr_t)b->host) & PAGE_MASK);
 
     if (e->to || b->dead || e->from->dead) {

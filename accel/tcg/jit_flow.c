@@ -230,7 +230,7 @@ bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit
 {
     struct jit_plan p = {0};
 
-    if (i->is_mem && !jit_mem_ok(tr, i)) {
+    if (tr->segmented || (i->is_mem && !jit_mem_ok(tr, i))) {
         return false;
     }
     switch (insn_row(i)->op) {

@@ -118,8 +118,8 @@ static void emit_gather(struct jit_tr *tr, const struct x86_insn *i)
 
 bool jit_plan_gather(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan)
 {
-    if (!(tr->mode & JIT_MODE_AVX) || !jit_mem_ok(tr, i) || i->reg == i->vvvv ||
-        i->reg == i->index || i->vvvv == i->index) {
+    if (!(tr->mode & JIT_MODE_AVX) || !jit_mem_ok(tr, i) || jit_by_segment(tr, i) ||
+        i->reg == i->vvvv || i->reg == i->index || i->vvvv == i->index) {
         return false; /* the last ones are #UD */
     }
     *plan =

@@ -606,7 +606,7 @@ bool jit_plan_int(const struct jit_tr *tr, const struct x86_insn *i, struct jit_
         return false;
     }
     if (i->is_mem && row->op != OP_LEA) {
-        if (!jit_mem_ok(tr, i)) {
+        if (!jit_mem_ok(tr, i) || (plan->emit == emit_bit_of_string && jit_by_segment(tr, i))) {
             *plan = (struct jit_plan){0};
             return false;
         }

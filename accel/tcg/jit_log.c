@@ -41,7 +41,7 @@ static void append_host(GString *text, const struct jit_tr *tr, const uint8_t *f
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans)
 {
     const struct jit_block *b = tr->block;
-    unsigned bits = tr->flat32 ? 32 : 64, start = 0;
+    unsigned bits = jit_code_bits(b->mode), start = 0;
     g_autoptr(GString) text = g_string_new(NULL);
 
     g_string_append_printf(text, "CPU %u: block of %u at %016" PRIx64 " mode %#x\n", tr->cpu->index,

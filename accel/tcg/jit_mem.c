@@ -37,10 +37,7 @@ static struct host_rm own_state(size_t member)
 
 bool jit_mem_ok(const struct jit_tr *tr, const struct x86_insn *i)
 {
-    if (!tr->flat32) {
-        return i->asize >= 4;
-    }
-    return i->asize == 4 && i->seg < X86_FS && i->seg != X86_CS;
+    return i->asize >= 4 || jit_by_segment(tr, i);
 }
 
 /* Whether the operand's address needs no registers. */
@@ -349,7 +346,12 @@ struct host_rm jit_mem(struct jit_tr *tr, const struct x86_insn *i, unsigned byt
     if (jit_plain_base(tr, i) && by_group(tr, 0, i->base, i->disp, bytes, flags, &rm)) {
         return finish(tr, rm, flags);
     }
-    a = address_of(tr, i);
+    if (jit_by_segment(tr, i)) {
+        jit_segment_address(tr, i, bytes, flags & JIT_WRITE);
+        a = (struct address){.reg = JIT_T0};
+    } else {
+        a = address_of(tr, i);
+    }
     return finish(
         tr, a.constant ? check_constant(tr, &a, bytes, flags) : check(tr, &a, bytes, flags), flags);
 }
@@ -385,7 +387,10 @@ struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigne
     if (base == X86_RSP && by_group(tr, 1, base, disp, bytes, flags, &rm)) {
         return finish(tr, rm, flags);
     }
-    if (tr->flat32) {
+    if (tr->segmented) {
+        jit_segment_stack(tr, disp, bytes, flags & JIT_WRITE);
+        a = (struct address){.reg = JIT_T0};
+    } else if (tr->flat32) {
         host_lea(&tr->b, JIT_T0, host_mem(a.reg, disp), 4);
         a = (struct address){.reg = JIT_T0};
     }

@@ -35,9 +35,11 @@ uint32_t jit_mode(const struct x86_cpu *cpu)
     if (cpu->cpl == 1 || cpu->cpl == 2) {
         return 0; /* code is translated for the kernel's or the user's rights */
     }
-    if (!(mode & MODE_CODE64) && (mode & (MODE_FLAT | MODE_CODE32 | MODE_PE | MODE_VM86)) !=
-                                     (MODE_FLAT | MODE_CODE32 | MODE_PE)) {
-        return 0;
+    if (jit_segmented(mode)) {
+        if (cpu->seg[X86_CS].limit < (mode & MODE_CODE32 ? 0xffffffff : 0xffff)) {
+            return 0; /* code would have to look whether it goes on */
+        }
+        mode |= JIT_MODE_SEGMENTS;
     }
     if (sse) {
         mode |= JIT_MODE_SSE;
@@ -46,7 +48,7 @@ uint32_t jit_mode(const struct x86_cpu *cpu)
             mode |= JIT_MODE_AVX;
         }
     }
-    return mode | (jit_x87_usable(cpu) ? JIT_MODE_X87 : 0);
+    return mode | (jit_x87_usable(cpu) && !(mode & JIT_MODE_SEGMENTS) ? JIT_MODE_X87 : 0);
 }
 
 static void flush(struct tcg_cpu *tc)
@@ -167,7 +169,7 @@ static void set_name(struct x86_cpu *cpu, const struct jit_block *b, uint64_t la
     struct x86_itlb *i = cpu->itlb_now;
     unsigned slot = itlb_slot(la), place = itlb_slot(rip);
 
-    if (!jit_movable(b)) {
+    if (!jit_based(b->mode)) {
         __atomic_store_n(&i->id[slot], id, __ATOMIC_RELAXED);
         return;
     }
@@ -183,13 +185,13 @@ static void set_names(struct x86_cpu *cpu, const struct jit_block *b, uint64_t l
 {
     struct jit_cpu *jc = jit_cpu_of(cpu);
 
-    if (jit_movable(b)) {
-        jc->base = la - b->rip;
+    if (jit_based(b->mode)) {
+        jc->base = la - b->name;
         jc->base_key = jc->base << JIT_BASE_SHIFT;
     }
-    set_name(cpu, b, la, b->rip, b->page_id);
+    set_name(cpu, b, la, b->name, b->page_id);
     if (b->second) {
-        set_name(cpu, b, second_la(cpu, la), (b->rip | ~PAGE_MASK) + 1, b->second_id);
+        set_name(cpu, b, second_la(cpu, la), (b->name | ~PAGE_MASK) + 1, b->second_id);
     }
 }
 
@@ -217,6 +219,9 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, uint64_t rip
         return NULL;
     }
     la = cpu->rip;
+    if (jit_segmented(mode)) {
+        la = (uint32_t)(la + cpu->seg_base[X86_CS]);
+    }
     host = tcg_code_host(cpu, la);
     if (!host) {
         return NULL;
@@ -224,7 +229,7 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, uint64_t rip
     if ((mode & MODE_CODE64) && cpu->cpl == 3 && la >> 32 && !(la >> 47)) {
         mode |= JIT_MODE_MOVABLE;
     } else {
-        rip = la;
+        rip = cpu->rip;
     }
     b = find_made(tc->tcg->jit, host, rip, mode, recipe);
     if (!b || !second_holds(cpu, b, la)) {
@@ -238,6 +243,12 @@ static struct jit_block *find(struct tcg_cpu *tc, uint32_t variant, uint64_t rip
     return b;
 }
 
+/* Whether jit_cpu.base is what code in segments takes it for. */
+static bool base_holds(const struct x86_cpu *cpu, const struct jit_cpu *jc)
+{
+    return !jit_segmented(cpu->mode) || jc->base == (cpu->seg_base[X86_CS] & PAGE_MASK);
+}
+
 /* The checked entry of the block at cpu->rip, if an indirect jump would find it; else NULL. */
 static const uint8_t *known_jump(struct x86_cpu *cpu)
 {
@@ -246,7 +257,8 @@ static const uint8_t *known_jump(struct x86_cpu *cpu)
     const struct jit_jumps *t = &jc->jumps[set];
 
     return slot && t->neg[slot] == -cpu->rip && !(cpu->mode & MODE_SLOW) &&
-                   !cpu->interrupt_shadow && jit_mode(cpu) == jc->jump_mode[set]
+                   !cpu->interrupt_shadow && jit_mode(cpu) == jc->jump_mode[set] &&
+                   base_holds(cpu, jc)
                ? (const uint8_t *)(uintptr_t)t->code[slot]
                : NULL;
 }

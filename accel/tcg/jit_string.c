@@ -78,7 +78,7 @@ bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct j
     unsigned op = insn_row(i)->op;
     bool compares = op == OP_SCAS || op == OP_CMPS;
 
-    if ((op != OP_MOVS && op != OP_STOS && !compares) ||
+    if (tr->segmented || (op != OP_MOVS && op != OP_STOS && !compares) ||
         !(i->prefixes & (PREFIX_REPZ | PREFIX_REPNZ)) || i->asize != (tr->flat32 ? 4 : 8) ||
         i->seg >= X86_FS || (tr->flat32 && i->seg == X86_CS)) {
         return false;

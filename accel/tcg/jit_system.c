@@ -246,7 +246,8 @@ bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct j
     case OP_PUSHF:
         p = (struct jit_plan){
             .emit = emit_pushf, .memory = true, .reads_flags = true, .writes = 1u << X86_RSP};
-        if (i->width != (tr->flat32 ? 4 : 8) || (tr->flat32 && !(tr->mode & MODE_SS32))) {
+        if (i->width != (tr->flat32 ? 4 : 8) || (tr->flat32 && !(tr->mode & MODE_SS32)) ||
+            tr->segmented) {
             return false;
         }
         break;

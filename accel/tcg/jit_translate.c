@@ -456,9 +456,10 @@ static void find_plan(const struct jit_tr *tr, const struct x86_insn *i, struct 
 
     *plan = (struct jit_plan){0};
     if (row->needs & CPL0 ? !jit_plan_system(tr, i, plan)
-                          : !(jit_plan_int(tr, i, plan) || jit_plan_flow(tr, i, plan) ||
-                              jit_plan_string(tr, i, plan) || jit_plan_system(tr, i, plan) ||
-                              jit_plan_simd(tr, i, plan) || jit_plan_x87(tr, i, plan))) {
+                          : !(jit_plan_segment(tr, i, plan) || jit_plan_int(tr, i, plan) ||
+                              jit_plan_flow(tr, i, plan) || jit_plan_string(tr, i, plan) ||
+                              jit_plan_system(tr, i, plan) || jit_plan_simd(tr, i, plan) ||
+                              jit_plan_x87(tr, i, plan))) {
         *plan = (struct jit_plan){
             .call = true, .reads_flags = true, .writes_flags = true, .writes = 0xffff};
     }
@@ -500,12 +501,14 @@ static void find_units(struct jit_block *blk, const struct jit_plan *plans, unsi
 static bool decode(struct jit_tr *tr, const uint8_t *code, unsigned avail, unsigned max)
 {
     unsigned at = 0, branches = 0;
+    uint64_t end = tr->segmented && !(tr->mode & MODE_CODE32) ? 0x10000 : UINT64_MAX;
     bool sti = false;
 
     while (tr->count < max && at < avail && !tr->after_sti) {
         struct x86_insn *i = &tr->insn[tr->count];
 
-        if (x86_decode(tr->cpu->decoder, tr->mode, code + at, avail - at, i) != DECODE_OK) {
+        if (x86_decode(tr->cpu->decoder, tr->mode, code + at, avail - at, i) != DECODE_OK ||
+            tr->block->rip + at + i->len > end) {
             break;
         }
         at += i->len;
@@ -576,7 +579,7 @@ static void check_page(struct jit_tr *tr, uint64_t rip, uint32_t id, struct jit_
                   (tr->mode >> MODE_SET_SHIFT & 3) * sizeof(struct x86_itlb);
     size_t slot = itlb_slot(rip);
 
-    if (movable(tr)) {
+    if (jit_based(tr->mode)) {
         host_load(b, JIT_T1, host_state(itlb + offsetof(struct x86_itlb, moved) + 8 * slot), 8);
         host_load(b, JIT_T0, host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, base_key)), 8);
         host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, -(int32_t)id), 8);
@@ -603,7 +606,7 @@ static void emit_move(struct jit_tr *tr)
     }
 }
 
-/* The three entries. Code segments are flat here: RIP is the linear address. */
+/* The three entries. */
 static void emit_entry(struct jit_tr *tr)
 {
     struct host_buf *b = &tr->b;
@@ -622,10 +625,10 @@ static void emit_entry(struct jit_tr *tr)
     }
     blk->code = b->p;
     blk->first_exit = (uint32_t)(miss - tr->jit->exits);
-    check_page(tr, blk->rip, blk->page_id, miss);
+    check_page(tr, blk->name, blk->page_id, miss);
     blk->body = b->p;
     if (blk->second) {
-        check_page(tr, blk->rip + blk->bytes - 1, blk->second_id, new_exit(tr, blk->rip));
+        check_page(tr, blk->name + blk->bytes - 1, blk->second_id, new_exit(tr, blk->rip));
     }
     if (blk->guard) {
         jit_emit_guard(tr, miss->stub);
@@ -657,6 +660,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     tr->code = code;
     tr->mode = blk->mode;
     tr->flat32 = !(blk->mode & MODE_CODE64);
+    tr->segmented = jit_segmented(blk->mode);
     tr->valid = tr->incoming = true;
     tr->recipe = blk->recipe;
     tr->b.p = j->w + j->used;
@@ -674,7 +678,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     }
     find_live(tr, plans);
     find_units(blk, plans, tr->count);
-    if (blk->mode & JIT_MODE_UNSHARED) {
+    if ((blk->mode & JIT_MODE_UNSHARED) || tr->segmented) {
         memset(tr->member, -1, tr->count * sizeof(tr->member[0]));
     } else {
         jit_find_groups(tr, plans);

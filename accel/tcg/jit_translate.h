@@ -55,7 +55,8 @@ struct jit_tr {
     struct jit_block *block;
     const uint8_t *code; /* of the guest */
     uint32_t mode;
-    bool flat32; /* 32-bit code: addresses are cut to 32 bits */
+    bool flat32;    /* not 64-bit code: linear addresses are cut to 32 bits */
+    bool segmented; /* jit_segmented() */
     unsigned count, cur;
     uint64_t next; /* RIP after the current instruction */
     bool valid;
@@ -126,6 +127,11 @@ struct host_rm jit_mem_bits(struct jit_tr *tr, const struct x86_insn *i, unsigne
 /* The same for guest register @base + @disp in segment SS: stack operands. */
 struct host_rm jit_stack(struct jit_tr *tr, unsigned base, int32_t disp, unsigned bytes,
                          unsigned flags);
+/* jit_segment.c: whether the operand's address takes a segment's base and limit, and is cut. */
+bool jit_by_segment(const struct jit_tr *tr, const struct x86_insn *i);
+/* The linear address of such an operand, or of the stack + @disp in segmented code, into T0. */
+void jit_segment_address(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes, bool write);
+void jit_segment_stack(struct jit_tr *tr, int32_t disp, unsigned bytes, bool write);
 /* Whether jit_mem() can do the operand in this mode. */
 bool jit_mem_ok(const struct jit_tr *tr, const struct x86_insn *i);
 /*
@@ -203,6 +209,7 @@ bool jit_plan_flow(const struct jit_tr *tr, const struct x86_insn *i, struct jit
 bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_simd(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
+bool jit_plan_segment(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_gather(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan);
 

@@ -429,7 +429,8 @@ bool jit_plan_x87(const struct jit_tr *tr, const struct x86_insn *i, struct jit_
         plan->emit = emit_fwait;
         return true;
     }
-    if (!(row->needs & (X87 | MMXF)) || (i->is_mem && !jit_mem_ok(tr, i))) {
+    if (!(row->needs & (X87 | MMXF)) ||
+        (i->is_mem && (!jit_mem_ok(tr, i) || jit_by_segment(tr, i)))) {
         return false;
     }
     plan->fpu = true;

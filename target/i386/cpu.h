@@ -164,13 +164,16 @@ struct x86_cpu {
             uint64_t zero;
         };
     };
-    uint64_t fl_zero;         /* ZF = (fl_zero == 0) */
-    uint64_t fl_sign;         /* SF = bit 63, PF = parity of the low byte */
-    uint64_t fl_carry;        /* carries out of each bit: CF = bit fl_msb, AF = bit 3 */
-    uint32_t fl_msb;          /* OF = bit fl_msb ^ bit fl_msb - 1 of fl_carry */
-    uint32_t eflags;          /* the other flags; status bits here are 0 */
-    uint64_t ea_mask;         /* of linear addresses: 64 or 32 bits */
-    uint64_t seg_base[8];     /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
+    uint64_t fl_zero;     /* ZF = (fl_zero == 0) */
+    uint64_t fl_sign;     /* SF = bit 63, PF = parity of the low byte */
+    uint64_t fl_carry;    /* carries out of each bit: CF = bit fl_msb, AF = bit 3 */
+    uint32_t fl_msb;      /* OF = bit fl_msb ^ bit fl_msb - 1 of fl_carry */
+    uint32_t eflags;      /* the other flags; status bits here are 0 */
+    uint64_t ea_mask;     /* of linear addresses: 64 or 32 bits */
+    uint64_t seg_base[8]; /* as addressing adds it: 0 for ES, CS, SS, DS in 64-bit mode */
+    /* Outside 64-bit mode: minus the bytes of each segment that may be read ([0]) and written ([1])
+     * from offset 0 on; 0: none, or it expands down. */
+    uint64_t seg_end[2][8];
     struct x86_dtlb *tlb_now; /* of the current privilege: mode's MODE_SET */
     struct x86_itlb *itlb_now;
     /* 0: look at requests before the next block; else X86_UNDISTURBED; atomic */

@@ -66,6 +66,19 @@ static bool segments_flat(const struct x86_cpu *cpu)
     return true;
 }
 
+/* What of segment @s may be accessed from its beginning on, in bytes. */
+static uint64_t segment_end(const struct x86_cpu *cpu, unsigned s, bool write)
+{
+    const struct x86_seg *seg = &cpu->seg[s];
+    bool code = seg->attr & SEG_CODE, writable = seg->attr & SEG_WRITE; /* code: readable */
+
+    if (x86_is_protected(cpu) &&
+        (!(seg->attr & SEG_P) || (code ? write || !writable : write && !writable))) {
+        return 0;
+    }
+    return !code && (seg->attr & SEG_DOWN) ? 0 : (uint64_t)seg->limit + 1;
+}
+
 void x86_update_mode(struct x86_cpu *cpu)
 {
     uint32_t mode = 0, set;
@@ -95,6 +108,10 @@ void x86_update_mode(struct x86_cpu *cpu)
     cpu->ea_mask = mode & MODE_CODE64 ? ~0ULL : 0xffffffff;
     for (unsigned s = 0; s <= X86_GS; s++) {
         cpu->seg_base[s] = mode & MODE_CODE64 && s < X86_FS ? 0 : cpu->seg[s].base;
+        if (!(mode & MODE_CODE64)) {
+            cpu->seg_end[0][s] = -segment_end(cpu, s, /* write= */ false);
+            cpu->seg_end[1][s] = -segment_end(cpu, s, /* write= */ true);
+        }
     }
     cpu->tlb_now = &cpu->tlb->d[set];
     cpu->itlb_now = &cpu->tlb->i[set];

@@ -111,6 +111,15 @@ def test_user_mode_loop_computes_what_the_host_computes(accel):
     assert f"result {host(1000000):#x}\n" in out
 
 
+@pytest.mark.parametrize("accel", ["tcg", "tcg,check=on", "tcg,jit=off"])
+def test_real_mode_segments(accel, tmp_path):
+    image = tmp_path / "image"
+    with open(os.path.join(GUESTS, "realmode16"), "rb") as f:
+        image.write_bytes(f.read() + bytes(1474560 - 512))
+    status, out, err = start(accel, "-drive", f"file={image},format=raw")
+    assert (status, out) == (PASSED, "ok"), err
+
+
 @pytest.mark.parametrize("accel", ACCELERATORS)
 def test_resets_come_back_to_the_kernel(accel):
     out = run(accel, "reset")
