@@ -168,6 +168,9 @@ bool insn_comparable(const struct x86_cpu *cpu, const struct x86_insn *i)
 {
     unsigned op = insn_row(i)->op;
 
+    if (insn_row(i)->needs & VSIB) { /* #UD, but some of AMD's execute it */
+        return i->reg != i->vvvv && i->reg != (i->index & 15) && i->vvvv != (i->index & 15);
+    }
     switch (op) {
     case OP_MOVSXD: /* 66: AMD reads 4 bytes, Intel and we 2 */
         return i->width != 2 || !i->is_mem;
