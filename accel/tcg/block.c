@@ -198,6 +198,10 @@ void tcg_code_written(void *opaque, struct ram_block *block, uint64_t offset, ui
 
         if (block->code_lines[page >> PAGE_BITS] & hit) {
             code_hit_locked(t, block, page, (unsigned)(offset - page), (unsigned)(stop - offset));
+        } else if (t->jit && t->cpus->len > 1 &&
+                   jit_written_beside_locked(t->jit, block->host + page)) {
+            attention_others(t);
+            tcg_note_lines_locked(t, block, page);
         }
         if (!block->code_lines[page >> PAGE_BITS]) {
             ram_block_set_dirty(block, DIRTY_CODE, page, PAGE_SIZE);

@@ -160,6 +160,7 @@ struct jit_block {
     uint32_t code_bytes;
     bool dead;                /* atomic */
     bool patchable;           /* code of its page has been written to */
+    bool beside;              /* its page is written to where there is no code */
     bool vec;                 /* uses vector registers */
     bool fpu;                 /* uses x87 or MMX registers */
     bool wants_recipe;        /* would be better for knowing how to have the flags at its entry */
@@ -180,6 +181,9 @@ struct jit_page {
     uint64_t offset;              /* of the page in it */
     uint64_t lines;               /* bit per 64 bytes with translated code */
     bool patched;                 /* code of it has died of a write */
+    bool beside;                  /* often written to where there is no code */
+    unsigned writes;              /* of that kind, since blocks were last dropped for them */
+    unsigned most;                /* ... before they are again */
     unsigned longest;             /* block that there was, in bytes */
     struct jit_block *blocks[64]; /* by the line in which they begin */
     struct jit_block *reaching;   /* blocks of the page before whose code ends here */
@@ -266,12 +270,14 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
                                   uint32_t mode, const struct jit_recipe *recipe);
 /* @b is not what is at its address any more. */
 void jit_drop_locked(struct jit *j, struct jit_block *b);
-/* Another CPU comes into being: blocks with guards are no more. */
+/* A second CPU comes into being: guards made for one are no more. */
 void jit_drop_guarded_locked(struct jit *j);
 /* Links @e to @b, when both live. */
 void jit_link_locked(struct jit_exit *e, struct jit_block *b);
 /* Bytes of a page were written. Returns whether code of it died. */
 bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset, unsigned len);
+/* The same where there is no code, on a machine with several CPUs. */
+bool jit_written_beside_locked(struct jit *j, const uint8_t *host_page);
 /* Counters, for `info jit`. */
 void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const char *fmt, ...),
                       void *opaque);
@@ -326,6 +332,8 @@ struct jit_past *jit_past_new(void);
 void jit_past_died(struct jit *j, const struct jit_block *b);
 /* Whether the code of @b, which has a guard, is not what it was made of. */
 bool jit_guard_differs(const struct jit_block *b);
+/* The @len bytes of an instruction, all old or all new to a store of up to 8 bytes. */
+void jit_guard_copy(const uint8_t *host, unsigned len, uint8_t *ret);
 
 /* jit_run.c */
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is

@@ -26,6 +26,11 @@
  * translation does. */
 #define READY_BYTES (512 * KiB)
 
+/* After so many writes to a page beside its code, none of them to its code, its blocks get guards
+ * (with several CPUs); the first time, and at most. More than a compiler makes to fill a page. */
+#define BESIDE_FIRST 4096
+#define BESIDE_MOST  (1u << 20)
+
 static void *reserve(size_t bytes)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -244,6 +249,7 @@ static struct jit_page *page_of_locked(struct jit *j, const struct phys_page *p)
     if (!page) {
         page = g_new0(struct jit_page, 1);
         page->host = p->host;
+        page->most = BESIDE_FIRST;
         page->ram = p->block;
         page->offset = p->offset;
         page->home = 1;
@@ -338,6 +344,7 @@ static void drop_changed_locked(struct jit *j, const uint8_t *host, uint32_t mod
     for (; b; b = next) {
         next = b->next_hash;
         if (b->host == host && b->mode == mode && b->guard && jit_guard_differs(b)) {
+            jit_past_died(j, b);
             kill_locked(j, b);
         }
     }
@@ -373,8 +380,9 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     /* a code segment's base need not be that of a page */
     b->name = jit_segmented(mode) ? rip + ((la - rip) & ~PAGE_MASK) : rip;
     b->page_id = name_locked(j, p, b->name);
-    if (p->patched && !jit_segmented(mode) && !pages[1].host && cpu->alone) {
+    if ((p->patched || p->beside) && !jit_segmented(mode) && !pages[1].host) {
         b->patchable = true;
+        b->beside = p->beside;
         drop_changed_locked(j, code, mode, recipe);
         memcpy(copy, code, MIN(in_first, sizeof(copy))); /* what is decoded, a guard looks for */
         code = copy;
@@ -489,6 +497,7 @@ static uint64_t kill_written_locked(struct jit *j, struct jit_page *p, unsigned 
             lines |= line_bits(start_of(b), end_of(b));
             if (!b->dead) {
                 p->patched = true;
+                p->writes = 0;
                 jit_past_died(j, b);
                 kill_locked(j, b);
             }
@@ -547,6 +556,28 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
         p->lines = (p->lines & ~lines) | lines_left(p, lines);
     }
     return killed != j->invalidations;
+}
+
+bool jit_written_beside_locked(struct jit *j, const uint8_t *host_page)
+{
+    struct jit_page *p = g_hash_table_lookup(j->pages, host_page);
+
+    if (!p || ++p->writes < p->most) {
+        return false;
+    }
+    for (unsigned n = 0; n < ARRAY_SIZE(p->blocks); n++) {
+        for (; p->blocks[n]; p->blocks[n] = p->blocks[n]->next_page) {
+            kill_locked(j, p->blocks[n]);
+        }
+    }
+    for (; p->reaching; p->reaching = p->reaching->next_second) {
+        kill_locked(j, p->reaching);
+    }
+    p->lines = 0;
+    p->beside = true;
+    p->writes = 0;
+    p->most = MIN(2 * p->most, BESIDE_MOST); /* some blocks cannot have guards */
+    return true;
 }
 
 uint64_t jit_lines_locked(const struct jit *j, const uint8_t *host_page)

@@ -6,13 +6,19 @@
  * a few times that a block came back with the same instructions, but for constants, it is
  * translated with a guard: at its entry it compares its guest bytes with those it was made of, and
  * the immediates that tend to be patched are read when they are needed. Such a block is in no list
- * of its page, so writes to it are like any other write.
+ * of its page, so writes to it are like any other write. With several CPUs each write to a page
+ * with other blocks goes through C; so blocks of pages that are often written to beside them get
+ * guards too.
  *
  * G1  A block with a guard ends behind the first instruction that may write memory: the rest of its
  *     code may have changed. (When check=on, before it.)
- * G2  A loop within one block does not compare again, if the block writes no memory.
- * G3  Only on a machine with one CPU. Another one could write between comparison and use; what a
- *     device writes into code that is running has no time at which it is seen.
+ * G2  With one CPU, a loop within one block does not compare again, if the block writes no memory.
+ *     What a device writes into code that is running has no time at which it is seen.
+ * G3  Where another CPU may write meanwhile, an instruction whose immediate varies is compared once
+ *     more when it is executed, and its immediate taken from the same eight bytes: a store that
+ *     changes both is seen as a whole or not at all. Of what does not vary the old form may still
+ *     be executed until the block ends, as a processor would that has fetched it. (With check=on
+ *     and several CPUs there are no guards: the two runs would see different code.)
  * G4  A site in such a block is decoded again when it is left to the interpreter.
  * G5  Look-ups pass over blocks whose code differs; when a new one is made they are dropped.
  */
@@ -20,7 +26,7 @@
 #include <string.h>
 
 #define GUARD_BYTES (8 * JIT_GUARD_CHUNKS) /* longer blocks are cut */
-#define GUARD_AFTER 4                      /* deaths, after which the same instructions came back */
+#define GUARD_AFTER 8                      /* deaths, after which the same instructions came back */
 
 /* The history of code at one host address. */
 struct jit_past {
@@ -59,7 +65,8 @@ static unsigned varying_bytes(const struct jit_tr *tr, const struct x86_insn *i)
     unsigned size = x86_operand_info[row->operands[n]].size, width = tr->flat32 ? 4 : 8;
     bool acc = jit_where(i, 0) == WHERE_ACC;
 
-    if (i->is_mem || jit_where(i, n) != WHERE_IMM || (i->prefixes & PREFIX_66)) {
+    if (i->is_mem || jit_where(i, n) != WHERE_IMM || (i->prefixes & PREFIX_66) ||
+        (i->len > 8 && !tr->cpu->alone)) {
         return 0;
     }
     switch (row->op) {
@@ -145,12 +152,14 @@ static unsigned guarded_count(const struct jit_tr *tr)
     return tr->count;
 }
 
-bool jit_guard_decoded(struct jit_tr *tr)
+bool jit_guard_decoded(struct jit_tr *tr, bool beside)
 {
     struct jit_block *blk = tr->block;
     unsigned count;
+    bool patched;
 
-    if (!blk->patchable || !often_patched(tr)) {
+    patched = blk->patchable && often_patched(tr);
+    if ((!patched && !beside) || (tcg_of(tr->cpu)->check && !tr->cpu->alone)) {
         return false;
     }
     count = guarded_count(tr);
@@ -162,7 +171,7 @@ bool jit_guard_decoded(struct jit_tr *tr)
     blk->count = (uint16_t)count;
     blk->bytes = tr->insn[count - 1].end;
     for (unsigned n = 0; n < count; n++) {
-        if (varying_bytes(tr, &tr->insn[n])) {
+        if (patched && varying_bytes(tr, &tr->insn[n])) {
             tr->varies |= 1ULL << n;
         }
     }
@@ -176,7 +185,8 @@ static uint64_t fixed_bits(const struct jit_tr *tr, int at)
 
     for (unsigned n = 0; n < tr->count; n++) {
         const struct x86_insn *i = &tr->insn[n];
-        int from = i->end - i->len, to = i->end - (int)varying_bytes(tr, i);
+        int from = i->end - i->len;
+        int to = i->end - (tr->varies >> n & 1 ? (int)varying_bytes(tr, i) : 0);
 
         for (int byte = MAX(from, at); byte < to && byte < at + 8; byte++) {
             fixed |= 0xffULL << 8 * (byte - at);
@@ -242,6 +252,23 @@ struct jit_guard *jit_guard_place(struct jit_tr *tr)
     return g;
 }
 
+/* Jumps over the next jump when T1, of the bits @mask, is @want. Destroys T0. */
+static void compare_bits(struct host_buf *b, uint64_t mask, uint64_t want)
+{
+    if (mask != ~0ULL) {
+        host_mov_imm(b, JIT_T0, mask);
+        host_pext(b, JIT_T1, JIT_T1, host_reg_rm(JIT_T0));
+        want = pack_bits(want, mask);
+    }
+    if (want <= INT32_MAX) {
+        host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)want), 8);
+    } else {
+        host_mov_imm(b, JIT_T0, -want);
+        host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
+    }
+    host_jrcxz(b, 5);
+}
+
 void jit_emit_guard(struct jit_tr *tr, const uint8_t *differs)
 {
     struct host_buf *b = &tr->b;
@@ -249,31 +276,58 @@ void jit_emit_guard(struct jit_tr *tr, const uint8_t *differs)
 
     for (unsigned n = 0; n < blk->guard->count; n++) {
         const struct jit_guard_chunk *c = &blk->guard->chunk[n];
-        uint64_t want = c->want;
 
         host_mov_imm(b, JIT_T0, (uintptr_t)(blk->host + c->at));
         host_load(b, JIT_T1, host_mem(JIT_T0, 0), 8);
-        if (c->mask != ~0ULL) {
-            host_mov_imm(b, JIT_T0, c->mask);
-            host_pext(b, JIT_T1, JIT_T1, host_reg_rm(JIT_T0));
-            want = pack_bits(want, c->mask);
-        }
-        if (want <= INT32_MAX) {
-            host_lea(b, JIT_T1, host_mem(JIT_T1, -(int32_t)want), 8);
-        } else {
-            host_mov_imm(b, JIT_T0, -want);
-            host_lea(b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 0), 8);
-        }
-        host_jrcxz(b, 5);
+        compare_bits(b, c->mask, c->want);
         host_link(host_jmp(b), differs);
     }
 }
 
-/* Where the immediate of the current instruction is, at the end of its @bytes. */
+/* Eight bytes of one page, with those at @host. */
+static const uint8_t *window_of(const uint8_t *host)
+{
+    const uint8_t *end = (const uint8_t *)((uintptr_t)host | ~PAGE_MASK) + 1;
+
+    return MIN(host, end - 8);
+}
+
+void jit_guard_copy(const uint8_t *host, unsigned len, uint8_t *ret)
+{
+    const uint8_t *window = window_of(host);
+    uint64_t bytes = load_le64(window);
+
+    if (len > 8) {
+        memcpy(ret, host, len);
+    } else {
+        memcpy(ret, (const uint8_t *)&bytes + (host - window), len);
+    }
+}
+
+/* Where the immediate of the current instruction, its last @bytes, is to be read. */
 static struct host_rm place_of(struct jit_tr *tr, const struct x86_insn *i, unsigned bytes)
 {
-    host_mov_imm(&tr->b, JIT_T0, (uintptr_t)(tr->block->host + i->end - bytes));
-    return host_mem(JIT_T0, 0);
+    size_t saved = X86_ENGINE_OFFSET + offsetof(struct jit_cpu, saved);
+    const uint8_t *start = tr->block->host + i->end - i->len, *window = window_of(start);
+    struct host_buf *b = &tr->b;
+    uint64_t mask = 0, want = 0;
+
+    if (tr->cpu->alone) {
+        host_mov_imm(b, JIT_T0, (uintptr_t)(start + i->len - bytes));
+        return host_mem(JIT_T0, 0);
+    }
+    for (unsigned n = 0; n < i->len - bytes; n++) {
+        unsigned shift = 8 * (unsigned)(start + n - window);
+
+        mask |= 0xffULL << shift;
+        want |= (uint64_t)tr->code[i->end - i->len + n] << shift;
+    }
+    host_mov_imm(b, JIT_T0, (uintptr_t)window);
+    host_load(b, JIT_T1, host_mem(JIT_T0, 0), 8);
+    host_store(b, host_state(saved), JIT_T1, 8);
+    compare_bits(b, mask, want);
+    jit_stub_from(jit_restart_stub(tr), host_jmp(b));
+    return host_state(saved + (size_t)(start - window) + i->len - bytes);
 }
 
 /* MOVSXD */

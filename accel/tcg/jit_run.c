@@ -334,9 +334,10 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
 /* The instruction of a site in a block with a guard, as it is now; false: it is another one. */
 static bool decoded_again(const struct x86_cpu *cpu, const struct jit_site *s, struct x86_insn *ret)
 {
-    const uint8_t *host = s->block->host + s->insn.end - s->insn.len;
+    uint8_t code[X86_INSN_BYTES];
 
-    return x86_decode(cpu->decoder, cpu->mode, host, s->insn.len, ret) == DECODE_OK &&
+    jit_guard_copy(s->block->host + s->insn.end - s->insn.len, s->insn.len, code);
+    return x86_decode(cpu->decoder, cpu->mode, code, s->insn.len, ret) == DECODE_OK &&
            ret->len == s->insn.len && ret->row == s->insn.row;
 }
 

@@ -383,6 +383,19 @@ struct jit_stub *jit_unshared_stub(struct jit_tr *tr)
     return s;
 }
 
+struct jit_stub *jit_restart_stub(struct jit_tr *tr)
+{
+    uint64_t target = tr->next - tr->insn[tr->cur].len;
+    struct jit_exit *e = new_exit(tr, tr->flat32 ? (uint32_t)target : target);
+    struct jit_stub *s = jit_new_stub(tr);
+
+    s->id = (uint32_t)(e - tr->jit->exits);
+    s->is_exit = true;
+    s->redo_flags = !tr->valid;
+    s->recipe = tr->recipe;
+    return s;
+}
+
 /* A write that failed its check: on a page with code, but not to code, it goes on. */
 static void emit_code_page_stub(struct jit_tr *tr, struct jit_stub *s)
 {
@@ -633,7 +646,7 @@ static void emit_entry(struct jit_tr *tr)
     if (blk->guard) {
         jit_emit_guard(tr, miss->stub);
     }
-    if (blk->guard && !jit_writes_memory(tr, &tr->insn[tr->count - 1])) {
+    if (blk->guard && tr->cpu->alone && !jit_writes_memory(tr, &tr->insn[tr->count - 1])) {
         blk->inner = b->p;
     }
     if (blk->vec) {
@@ -667,7 +680,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     if (!decode(tr, code, avail, max)) {
         return false;
     }
-    tr->guarded = jit_guard_decoded(tr);
+    tr->guarded = jit_guard_decoded(tr, blk->beside);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
         tr->next = blk->rip + tr->insn[n].end;

@@ -186,9 +186,12 @@ bool jit_writes_memory(const struct jit_tr *tr, const struct x86_insn *i);
 bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i);
 /* A stub that leaves the block before the current instruction, for when a group's check fails. */
 struct jit_stub *jit_unshared_stub(struct jit_tr *tr);
+/* ... when the current instruction is not what it was. */
+struct jit_stub *jit_restart_stub(struct jit_tr *tr);
 
-/* jit_guard.c. The decoded block is to have a guard; then it has been cut and tr->varies is set. */
-bool jit_guard_decoded(struct jit_tr *tr);
+/* jit_guard.c. The decoded block is to have a guard; then it has been cut and tr->varies is set.
+ * @beside: in any case, if it can. */
+bool jit_guard_decoded(struct jit_tr *tr, bool beside);
 /* @plan of an instruction whose immediate varies. */
 void jit_guard_plan(const struct x86_insn *i, struct jit_plan *plan);
 /* Room for what is compared, filled; then the comparison: it goes to @differs or on. */

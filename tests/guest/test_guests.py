@@ -86,7 +86,7 @@ def test_kernel_mode_instructions(accel):
 
 
 @pytest.mark.parametrize("accel", ACCELERATORS)
-@pytest.mark.parametrize("guest", ["interrupts64", "smc64"])
+@pytest.mark.parametrize("guest", ["interrupts64", "smc64", "whole64"])
 def test_two_cpus(guest, accel):
     run(accel, guest, "-smp", "2")
 

@@ -203,26 +203,32 @@ static void test_own_code(void)
     end(e);
 }
 
-/* Only with one CPU; what is there goes when another one comes. */
+/* What was made for one CPU goes when another one comes, and is made for both. */
 static void test_another_cpu(void)
 {
     static const uint8_t code[] = {0xb8, 0, 0, 0, 0, 0xc3};
-    struct engine *e = begin(/* code64= */ true);
-    struct subject s = subject(e, 0x30000, code, sizeof(code), 1);
-    uint64_t made;
+    static const uint64_t places[] = {0x30000, PAGE_END - sizeof(code)};
 
-    warm(&s);
-    g_mutex_lock(&e->tcg.code_lock);
-    e->rig->cpu->alone = false;
-    jit_drop_guarded_locked(e->tcg.jit);
-    g_mutex_unlock(&e->tcg.code_lock);
-    x86_tlb_flush(e->rig->cpu);
-    made = e->tcg.jit->translated;
-    for (uint32_t n = 0; n < WARM; n++) {
-        g_assert_cmphex(patch_and_call(&s, n, 5), ==, n);
+    for (unsigned n = 0; n < ARRAY_SIZE(places); n++) {
+        struct engine *e = begin(/* code64= */ true);
+        struct subject s = subject(e, places[n], code, sizeof(code), 1);
+        uint64_t made;
+
+        warm(&s);
+        made = e->tcg.jit->translated;
+        g_mutex_lock(&e->tcg.code_lock);
+        e->rig->cpu->alone = false;
+        jit_drop_guarded_locked(e->tcg.jit);
+        g_mutex_unlock(&e->tcg.code_lock);
+        x86_tlb_flush(e->rig->cpu);
+        for (uint32_t value = 0; value < WARM; value++) {
+            g_assert_cmphex(patch_and_call(&s, value, 5), ==, value);
+        }
+        g_assert_cmpuint(e->tcg.jit->translated, ==, made + 1);
+        g_assert_cmphex(store_and_call(&s, s.at, 0x00000005, 5), ==, 5); /* add imm32 */
+        g_assert_cmphex(patch_and_call(&s, 7, 5), ==, 12);
+        end(e);
     }
-    g_assert_cmpuint(e->tcg.jit->translated, >=, made + WARM);
-    end(e);
 }
 
 int main(int argc, char **argv)
