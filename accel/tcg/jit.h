@@ -84,8 +84,9 @@ struct jit_cpu {
     uint64_t sign_mask;           /* bit 63 */
     uint64_t bit_mask;            /* of a bit's number in 64 bits */
     uint64_t no_df, no_if, no_ac; /* EFLAGS without that flag */
-    uint64_t tsd_mask, smap_mask; /* CR4.TSD, CR4.SMAP */
-    uint32_t mode;                /* of the translated code that runs */
+    uint64_t tsd_mask, smap_mask, fsgsbase_mask, pke_mask; /* of CR4 */
+    uint64_t high_mask; /* of an address: clear in the lower half of the smaller linear space */
+    uint32_t mode;      /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];
     struct jit_jumps jumps[TLB_SETS];
     uint64_t follows, slow, lookups; /* statistics */
