@@ -147,6 +147,14 @@ static void forget_pages(struct x86_cpu *cpu)
     }
 }
 
+/* The entries that range registers were made of get another meaning. */
+static void forget_ranges(struct x86_cpu *cpu)
+{
+    if (tcg_of(cpu)->check->page_count) {
+        x86_tlb_clear_ranges(cpu);
+    }
+}
+
 static unsigned set_now(const struct x86_cpu *cpu)
 {
     return cpu->mode >> MODE_SET_SHIFT & 3;
@@ -158,6 +166,7 @@ void check_memory_begin_copies(struct x86_cpu *cpu, bool fast_writes)
     struct x86_dtlb *d = cpu->tlb_now;
 
     forget_pages(cpu);
+    forget_ranges(cpu);
     for (unsigned n = 0; n < c->page_count; n++) {
         const struct check_page *p = &c->pages[n];
         uint8_t *copy = c->copy + n * PAGE_SIZE;
@@ -177,5 +186,6 @@ void check_memory_end_copies(struct x86_cpu *cpu)
     struct check *c = tcg_of(cpu)->check;
 
     check_slots_unmap(c, cpu->tlb_now, set_now(cpu));
+    forget_ranges(cpu);
     forget_pages(cpu);
 }

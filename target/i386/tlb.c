@@ -145,6 +145,7 @@ static void drop_all(struct x86_tlb *tlb, bool keep_global)
         drop_filled(tlb, TLB_DATA, set, keep_global);
         drop_filled(tlb, TLB_CODE, set, keep_global);
     }
+    tlb_ranges_clear(&tlb->ranges, keep_global);
     tlb->flushes++;
 }
 
@@ -202,6 +203,7 @@ void x86_tlb_flush_data_rights(struct x86_cpu *cpu)
     for (unsigned set = 0; set < TLB_SETS; set++) {
         drop_filled(cpu->tlb, TLB_DATA, set, /* keep_global= */ false);
     }
+    x86_tlb_clear_ranges(cpu);
 }
 
 static unsigned large_hash(uint64_t la)
@@ -247,6 +249,7 @@ static bool drop_large(struct x86_tlb *tlb, const struct drop *d)
 
     memset(tlb->large_seen, 0, sizeof(tlb->large_seen));
     tlb->giant_seen = tlb_second_drop_giant(&tlb->second, d->la);
+    tlb_ranges_clear(&tlb->ranges, /* keep_global= */ false);
     for (unsigned n = 0; n < TLB_PARTS * TLB_SETS; n++) {
         enum tlb_part part = n % TLB_PARTS;
         unsigned set = n / TLB_PARTS;
@@ -282,6 +285,7 @@ static bool drop_page(struct x86_tlb *tlb, const struct drop *d)
             code |= drop_if(tlb, TLB_CODE, set, islot, d);
         }
     }
+    tlb_ranges_drop(&tlb->ranges, d->la);
     if (bit_test(tlb->large_seen, large_hash(d->la)) || (tlb->giant_seen & giant_bit(d->la))) {
         code |= drop_large(tlb, d);
     }
@@ -379,6 +383,7 @@ void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host)
     uint64_t hpage = (uintptr_t)host;
     uint16_t *at = writers_of(tlb, hpage);
 
+    tlb_ranges_protect(&tlb->ranges, hpage);
     if (at[0] != WRITERS_MANY) {
         for (unsigned n = 0; n < 2; n++) {
             if (at[n]) {
@@ -400,6 +405,60 @@ void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host)
             }
         }
     }
+}
+
+#define RANGE_PAGES_MAX 64 /* on each side, when it is looked for; what is found is joined */
+
+/* How many pages from @page on, upward or downward, are part of the run. */
+static unsigned run_pages(const struct x86_tlb *tlb, enum tlb_set set, bool write, uint64_t page,
+                          bool down)
+{
+    const struct x86_dtlb *d = &tlb->d[set];
+    const uint64_t *neg = write ? d->wneg : d->rneg, *global = tlb->marks[TLB_DATA][set].global;
+    uint64_t first = page, addend = d->addend[tlb_slot(page)];
+    bool is_global = bit_test(global, tlb_slot(page));
+    unsigned n;
+
+    for (n = 0; n < RANGE_PAGES_MAX; n++) {
+        unsigned slot = tlb_slot(page);
+
+        /* not across a multiple of 4 GiB: there 32-bit code wraps, and 0 follows the last page */
+        if (neg[slot] != -page || d->addend[slot] != addend || (page ^ first) >> 32 ||
+            bit_test(global, slot) != is_global) {
+            break;
+        }
+        page += down ? -(uint64_t)PAGE_SIZE : PAGE_SIZE;
+    }
+    return n;
+}
+
+void x86_tlb_fill_range(struct x86_cpu *cpu, enum tlb_set set, bool write, unsigned n, uint64_t la)
+{
+    struct x86_tlb *tlb = cpu->tlb;
+    uint64_t page = la & PAGE_MASK;
+    unsigned slot = tlb_slot(la), kind = tlb_range_kind(set, write), down, up;
+    struct x86_run run;
+
+    G_STATIC_ASSERT(TLB_RANGE_KINDS == TLB_SETS * 2);
+    if (!tlb_range_known(&tlb->ranges, kind, la, &run) || run.addend != tlb->d[set].addend[slot]) {
+        down = run_pages(tlb, set, write, page, /* down= */ true);
+        up = run_pages(tlb, set, write, page, /* down= */ false);
+        if (!down) { /* nor up: the page counts in both */
+            tlb_range_empty(&tlb->ranges, kind, n);
+            return;
+        }
+        run = (struct x86_run){.la = page - (uint64_t)(down - 1) * PAGE_SIZE,
+                               .len = (uint64_t)(down + up - 1) * PAGE_SIZE,
+                               .addend = tlb->d[set].addend[slot],
+                               .global = bit_test(tlb->marks[TLB_DATA][set].global, slot)};
+        tlb_range_found(&tlb->ranges, kind, &run);
+    }
+    tlb_range_set(&tlb->ranges, kind, n, &run, la);
+}
+
+void x86_tlb_clear_ranges(struct x86_cpu *cpu)
+{
+    tlb_ranges_clear(&cpu->tlb->ranges, /* keep_global= */ false);
 }
 
 enum tlb_set x86_tlb_set_system(const struct x86_cpu *cpu)

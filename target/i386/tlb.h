@@ -8,12 +8,14 @@
  * the page's dirty bits and the code cache need no word of it (memory/ram.h).
  *
  * Data and instruction fetches have tables of their own. Both lie at fixed offsets from the CPU,
- * so that compiled code reaches them with nothing but the CPU's address.
+ * so that compiled code reaches them with nothing but the CPU's address. So do the range registers
+ * (tlb_range.h), which say the same of runs of data pages.
  */
 #ifndef VITRO_TARGET_I386_TLB_H
 #define VITRO_TARGET_I386_TLB_H
 
 #include "target/i386/cpu.h"
+#include "target/i386/tlb_range.h"
 #include "target/i386/tlb_second.h"
 #include <stdalign.h>
 #include <stddef.h>
@@ -108,6 +110,7 @@ enum tlb_part {
 struct x86_tlb {
     struct x86_dtlb d[TLB_SETS];
     struct x86_itlb i[TLB_SETS];
+    struct tlb_ranges ranges;
     uint64_t flushes; /* grows with each flush: what hangs on translations compares it */
     uint64_t misses, second_hits, walks; /* of the first level, of which these; statistics */
     /* the rest is tlb.c's */
@@ -213,6 +216,14 @@ void x86_tlb_flush_phys(struct x86_cpu *cpu);
 void x86_tlb_forget_phys(struct x86_cpu *cpu, uint64_t gpa);
 /* Makes writes to the page at @host take the slow path again. */
 void x86_tlb_protect_page(struct x86_cpu *cpu, const uint8_t *host);
+
+/*
+ * Fills range register @n of a kind with the run of pages around @la whose data entries in @set
+ * allow the same; empties it if @la's does not. The run may be cut short.
+ */
+void x86_tlb_fill_range(struct x86_cpu *cpu, enum tlb_set set, bool write, unsigned n, uint64_t la);
+/* Empties all range registers: for who changes data entries by himself. */
+void x86_tlb_clear_ranges(struct x86_cpu *cpu);
 
 /* The set that the current state uses for explicit accesses, and for implicit supervisor ones. */
 enum tlb_set x86_tlb_set(const struct x86_cpu *cpu);
