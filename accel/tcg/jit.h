@@ -31,7 +31,9 @@
 #include "accel/tcg/tcg.h"
 
 #define JIT_BLOCK_INSNS 48         /* at most */
-#define JIT_BLOCK_ROOM  (32 * KiB) /* host code of one block is smaller than this */
+#define JIT_BLOCK_ROOM  (64 * KiB) /* host code of one block is smaller than this */
+
+#define JIT_UNRANGED_BITS 16
 
 #define JIT_JUMP_SLOTS (X86_UNDISTURBED + 1)
 #define JIT_JUMP_FOLD  15 /* targets are often aligned: higher bits are added to the low ones */
@@ -59,11 +61,22 @@ struct jit_jumps {
     uint64_t code[JIT_JUMP_SLOTS]; /* the block's entry for them; without one, jit_thunks.jumped */
 };
 
+/* When a range register (target/i386/tlb_range.h) is filled anew: see jit_range.c. */
+struct jit_range_use {
+    uint32_t credit; /* misses until then */
+    uint32_t apart;  /* cycles between accesses, when looked at; 0: not known */
+    uint8_t backoff; /* credit after it */
+    uint8_t bad;     /* how many times in a row it was of no use */
+    bool trial;      /* looking at that: it is empty */
+    uint64_t when;   /* the last time; TSC */
+};
+
 /* Per vCPU, at X86_ENGINE_OFFSET: emitted code reaches it by the GS base. */
 struct jit_cpu {
-    uint64_t self;  /* struct x86_cpu * */
-    uint64_t flags; /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
-    uint64_t saved; /* a value kept over a TLB check */
+    uint64_t self;   /* struct x86_cpu * */
+    uint64_t flags;  /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
+    uint64_t saved;  /* a value kept over a TLB check */
+    uint64_t missed; /* the same over the count of a miss */
     uint64_t
         string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */
     uint8_t gather[3][X86_VEC_BYTES]; /* of a gather: index, mask, destination */
@@ -84,12 +97,13 @@ struct jit_cpu {
     uint64_t sign_mask;           /* bit 63 */
     uint64_t bit_mask;            /* of a bit's number in 64 bits */
     uint64_t no_df, no_if, no_ac; /* EFLAGS without that flag */
-    uint64_t tsd_mask, smap_mask, fsgsbase_mask, pke_mask; /* of CR4 */
-    uint64_t high_mask; /* of an address: clear in the lower half of the smaller linear space */
-    uint32_t mode;      /* of the translated code that runs */
+    uint64_t tsd_mask, smap_mask; /* CR4.TSD, CR4.SMAP */
+    uint32_t mode;                /* of the translated code that runs */
     uint32_t jump_mode[TLB_SETS];
     struct jit_jumps jumps[TLB_SETS];
-    uint64_t follows, slow, lookups; /* statistics */
+    struct jit_range_use range_use[TLB_RANGE_KINDS][TLB_RANGES];
+    uint64_t range_start, range_time;        /* since then, filling them has taken so much; TSC */
+    uint64_t follows, slow, lookups, ranges; /* statistics */
 };
 
 /* How to have the guest's flags again when the host's have been used for something else. */
@@ -209,6 +223,9 @@ struct jit_thunks {
     /* Called with T0: linear address, T1: size - 1. Returns with T1: host - linear address, if it
      * is a page with code but not in those bytes; else 5 bytes later. By TLB set. */
     uint8_t *code_page[TLB_SETS];
+    /* Called with T0: linear address, and behind the call what jit_range.c puts there. Returns with
+     * T1: host - linear address. */
+    uint8_t *range;
     uint8_t *checked; /* T0: where an indirect jump goes; see check.h */
 };
 
@@ -234,6 +251,8 @@ struct jit {
     GHashTable *pages;       /* host page -> struct jit_page */
     struct jit_past *past;   /* of code that dies and comes back */
     uint32_t next_id;
+    uint64_t unranged[(1 << JIT_UNRANGED_BITS) / 64];  /* a bit per instruction: jit_range.c */
+    unsigned next_window, next_range[TLB_RANGE_SIZES]; /* registers are given to checks in turn */
     uint32_t host[FEAT_WORDS]; /* features of this host: jit_host_features() */
     bool full;                 /* a flush is due */
     uint64_t flushes, invalidations, translated, guarded; /* statistics */
@@ -353,6 +372,9 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu);
 const uint8_t *jit_jumped(struct x86_cpu *cpu, uint32_t unused);
 const uint8_t *jit_checked(struct x86_cpu *cpu, uint32_t unused); /* check.c */
 void jit_read_tsc(struct x86_cpu *cpu);
+
+/* jit_range.c: called by the thunk. */
+uint64_t jit_fill_range(struct x86_cpu *cpu, uint64_t la, const uint8_t *ret);
 
 /* jit_host.c: CPUID's feature words of the host, 0 for those that are not about instructions. */
 void jit_host_features(uint32_t ret[FEAT_WORDS]);

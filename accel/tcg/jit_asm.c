@@ -48,6 +48,11 @@ static unsigned rex_xb(const struct host_rm *rm)
            (rm->base != HOST_NONE && rm->base & 8 ? 1 : 0);
 }
 
+static bool names_rcx(const struct host_rm *rm)
+{
+    return !rm->mem && rm->reg == HOST_RCX;
+}
+
 void host_op(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg,
              const struct host_rm *rm)
 {
@@ -77,6 +82,7 @@ void host_op(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg,
     }
     p = put(p, opcode);
     b->p = modrm(p, reg, rm);
+    b->rcx_named |= reg == HOST_RCX || names_rcx(rm);
 }
 
 void host_vex(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg, unsigned vvvv,
@@ -100,6 +106,7 @@ void host_vex(struct host_buf *b, unsigned flags, uint8_t opcode, unsigned reg, 
     }
     p = put(p, opcode);
     b->p = modrm(p, reg, rm);
+    b->rcx_named |= reg == HOST_RCX || vvvv == HOST_RCX || names_rcx(rm);
 }
 
 void host_imm(struct host_buf *b, uint64_t imm, unsigned bytes)
@@ -134,6 +141,7 @@ void host_mov_imm(struct host_buf *b, unsigned dst, uint64_t imm)
 {
     struct host_rm rm = host_reg_rm(dst);
 
+    b->rcx_named |= dst == HOST_RCX;
     if (imm == (uint32_t)imm) {
         if (dst >> 3) {
             host_u8(b, 0x41);

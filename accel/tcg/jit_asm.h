@@ -55,7 +55,8 @@ enum host_op_flags {
 };
 
 struct host_buf {
-    uint8_t *p; /* next byte */
+    uint8_t *p;     /* next byte */
+    bool rcx_named; /* RCX was an operand (not part of an address): it may have been written */
 };
 
 static inline void host_u8(struct host_buf *b, unsigned v)
@@ -148,6 +149,7 @@ uint8_t *host_jmp(struct host_buf *b);
 uint8_t *host_jcc(struct host_buf *b, unsigned cond);
 static inline void host_call(struct host_buf *b, const uint8_t *to)
 {
+    b->rcx_named = true;
     host_u8(b, 0xe8);
     b->p += 4;
     store_le32(b->p - 4, (uint32_t)(to - b->p));

@@ -150,9 +150,6 @@ void jit_cpu_init(const struct jit *j, struct x86_cpu *cpu)
     jc->no_ac = (uint32_t)~FLAG_AC;
     jc->tsd_mask = CR4_TSD;
     jc->smap_mask = CR4_SMAP;
-    jc->fsgsbase_mask = CR4_FSGSBASE;
-    jc->pke_mask = CR4_PKE;
-    jc->high_mask = ~0ULL << 47;
     jc->bit_mask = 63;
     jc->sign_mask = 1ULL << 63;
     jc->low_mask[0] = 15;

@@ -3,9 +3,10 @@
  * Groups: neighbouring memory operands off the same register share one TLB check.
  *
  * The first member checks the whole range that the members touch and keeps the difference between
- * host and linear addresses in jit_cpu.shared; the others just add it. A register that moves by
- * constants (the stack pointer above all) stays the same base. When the check fails (a TLB miss, a
- * range that crosses a page) the block is left for a translation of the rest without groups.
+ * host and linear addresses in jit_cpu.shared, and in T1 as long as nothing else uses that
+ * (tr->kept); the others just add it. A register that moves by constants (the stack pointer above
+ * all) stays the same base. When the check fails (a TLB miss, a range that crosses a page) the
+ * block is left for a translation of the rest without groups.
  */
 #include "accel/tcg/jit_translate.h"
 #include <string.h>

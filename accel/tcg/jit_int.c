@@ -219,22 +219,14 @@ static void emit_bit_of_string(struct jit_tr *tr, const struct x86_insn *i)
     host_op(b, flags | (i->prefixes & PREFIX_LOCK ? HOP_LOCK : 0), i->opcode, JIT_T1, &rm);
 }
 
-/* A selector into a register, or two bytes of memory. */
+/* Selectors into registers. */
 static void emit_mov_from_seg(struct jit_tr *tr, const struct x86_insn *i)
 {
-    struct host_rm sel =
-        host_state(offsetof(struct x86_cpu, seg[0].sel) + i->reg * sizeof(struct x86_seg));
     unsigned dst = jit_in_memory(i->rm) ? JIT_T0 : jit_host_reg[i->rm];
 
-    if (i->is_mem) {
-        struct host_rm rm = jit_mem(tr, i, 2, JIT_WRITE);
-
-        dst = jit_spare(tr, &rm);
-        host_load(&tr->b, dst, sel, 2);
-        host_store(&tr->b, rm, dst, 2);
-        return;
-    }
-    host_load(&tr->b, dst, sel, 2);
+    host_load(&tr->b, dst,
+              host_state(offsetof(struct x86_cpu, seg[0].sel) + i->reg * sizeof(struct x86_seg)),
+              2);
     if (dst == JIT_T0) {
         jit_put(tr, i->rm, dst);
     }
@@ -541,7 +533,7 @@ static bool plan_bits(const struct x86_insn *i, struct jit_plan *p)
         return true;
     case OP_MOV_FROM_SEG:
         p->emit = emit_mov_from_seg;
-        return i->is_mem || i->width >= 4;
+        return !i->is_mem && i->width >= 4;
     case OP_BSWAP:
         p->emit = emit_bswap;
         return i->width >= 4;

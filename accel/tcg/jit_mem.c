@@ -2,16 +2,18 @@
 /*
  * Memory operands: the inline check against the soft TLB.
  *
- * The ordinary check, for a linear address in a register (T0, or a guest's base register):
+ * The ordinary check, which destroys flags, is in jit_range.c. This one keeps them, for a linear
+ * address in a register (T0, or a guest's base register):
  *
  *     pext  T1, la, gs:[slot_mask]       the TLB slot
- *     mov   T0, gs:[neg + T1 * 8]        minus the page's address
- *     add   T0, la                       offset in the page, if it is that page
- *     cmp   T0, 4096 - size
- *     ja    slow
+ *     mov   T1, gs:[neg + T1 * 8]        minus the page's address
+ *     lea   T1, [T1 + la + size - 1]     offset in the page, if it is that page
+ *     pext  T1, T1, gs:[page_mask]
+ *     jrcxz ok
+ *     jmp   slow
+ * ok: pext  T1, la, gs:[slot_mask]
  *     mov   T1, gs:[addend + T1 * 8]
  *
- * The other one, which keeps flags, adds with LEA and looks at the page number with PEXT and JRCXZ.
  * It tests the last byte: the first one cannot lie in the page before, which has another slot.
  */
 #include "accel/tcg/jit_translate.h"
@@ -155,10 +157,12 @@ static struct host_rm check_constant(struct jit_tr *tr, const struct address *a,
     return host_mem(JIT_T1, (int32_t)offset);
 }
 
-static void check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, unsigned flags,
-                                size_t neg, struct jit_stub *s)
+void jit_check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, unsigned flags,
+                             struct jit_stub *s)
 {
     struct host_buf *b = &tr->b;
+    size_t neg = tlb_at(tr, flags & JIT_WRITE ? offsetof(struct x86_dtlb, wneg)
+                                              : offsetof(struct x86_dtlb, rneg));
     struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
     bool align = flags & JIT_ALIGN;
 
@@ -171,88 +175,41 @@ static void check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, 
     host_jrcxz(b, 5);
     jit_stub_from(s, host_jmp(b));
     host_pext(b, JIT_T1, la, slot_mask);
+    host_load(b, JIT_T1, host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))),
+              8);
 }
 
 static struct host_rm check(struct jit_tr *tr, const struct address *a, unsigned bytes,
                             unsigned flags)
 {
-    struct host_buf *b = &tr->b;
-    size_t neg = tlb_at(tr, flags & JIT_WRITE ? offsetof(struct x86_dtlb, wneg)
-                                              : offsetof(struct x86_dtlb, rneg));
-    struct host_rm slot_mask = own_state(offsetof(struct jit_cpu, slot_mask));
     bool by_guest = a->reg != JIT_T0; /* the address remains in a guest's register */
-    unsigned la = a->reg;
+    struct host_rm la = by_guest ? host_mem(a->reg, a->disp) : host_mem(JIT_T0, 0);
     struct jit_stub *s = jit_site_stub(tr), *first = s;
 
-    if (a->disp) {
-        la = JIT_T0;
-        host_lea(b, la, host_mem(a->reg, a->disp), 8);
-    }
     if ((flags & JIT_WRITE) && bytes <= 8) {
-        bool offset = tr->recipe.kind && !by_guest;
-
-        first = code_page_stub(tr, bytes,
-                               by_guest ? host_mem(a->reg, a->disp) : host_mem(JIT_T0, 0), offset);
+        first = code_page_stub(tr, bytes, la, tr->recipe.kind && !by_guest);
     }
     tr->block->wants_recipe |= tr->incoming;
-    if (!tr->recipe.kind) {
-        check_keeping_flags(tr, la, bytes, flags, neg, first);
-        host_load(b, JIT_T1,
-                  host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))), 8);
-    } else {
+    if (tr->recipe.kind) {
         s->redo_flags = true;
         s->recipe = tr->recipe;
-        host_pext(b, JIT_T1, la, slot_mask);
-        if (la == JIT_T0) {
-            host_alu(b, HALU_ADD, JIT_T0, host_state_index(JIT_T1, neg), 8);
-        } else {
-            host_load(b, JIT_T0, host_state_index(JIT_T1, neg), 8);
-            host_alu(b, HALU_ADD, JIT_T0, host_reg_rm(la), 8);
-        }
-        if (flags & JIT_ALIGN) {
-            struct host_rm t0 = host_reg_rm(JIT_T0);
-
-            host_op(b, HOP_W, 0xf7, 0, &t0); /* test */
-            host_u32(b, (uint32_t)-PAGE_SIZE | (bytes - 1));
-            jit_stub_from(s, host_jcc(b, 5));
-        } else {
-            host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T0), (int32_t)(PAGE_SIZE - bytes), 8);
-            jit_stub_from(first, host_jcc(b, 7));
-        }
-        host_load(b, JIT_T1,
-                  host_state_index(JIT_T1, tlb_at(tr, by_guest ? offsetof(struct x86_dtlb, addend)
-                                                               : offsetof(struct x86_dtlb, hpage))),
-                  8);
-        tr->valid = false;
     }
-    first->back = b->p;
+    jit_range_check(tr, la, bytes, flags, first);
     return host_mem_sib(a->reg, JIT_T1, 0, a->disp);
 }
 
 /* Checks the whole range of group @g, whose register is @base and has moved by @step. */
 static void check_group(struct jit_tr *tr, struct jit_group *g, unsigned base, int32_t step)
 {
-    struct host_buf *b = &tr->b;
-    size_t neg =
-        tlb_at(tr, g->write ? offsetof(struct x86_dtlb, wneg) : offsetof(struct x86_dtlb, rneg));
     struct jit_stub *s = jit_unshared_stub(tr);
-    int32_t span = g->hi - g->lo;
 
-    host_lea(b, JIT_T0, host_mem(base, g->lo - step), 8);
     tr->block->wants_recipe |= tr->incoming;
-    if (!tr->recipe.kind) {
-        check_keeping_flags(tr, JIT_T0, (unsigned)span, 0, neg, s);
-    } else {
+    if (tr->recipe.kind) {
         s->redo_flags = true;
         s->recipe = tr->recipe;
-        host_pext(b, JIT_T1, JIT_T0, own_state(offsetof(struct jit_cpu, slot_mask)));
-        host_alu(b, HALU_ADD, JIT_T0, host_state_index(JIT_T1, neg), 8);
-        host_alu_imm(b, HALU_CMP, host_reg_rm(JIT_T0), (int32_t)PAGE_SIZE - span, 8);
-        jit_stub_from(s, host_jcc(b, 7));
-        tr->valid = false;
     }
-    host_load(b, JIT_T1, host_state_index(JIT_T1, tlb_at(tr, offsetof(struct x86_dtlb, addend))),
-              8);
+    jit_range_check(tr, host_mem(base, g->lo - step), (unsigned)(g->hi - g->lo),
+                    g->write ? JIT_WRITE : 0, s);
     g->ready = true;
 }
 
@@ -307,7 +264,9 @@ static bool by_group(struct jit_tr *tr, unsigned which, unsigned base, int32_t d
         if (flags & JIT_ALIGN) {
             check_alignment(tr, base, disp, bytes);
         }
-        host_load(&tr->b, JIT_T1, slot, 8);
+        if (tr->kept != m->group || tr->b.rcx_named) {
+            host_load(&tr->b, JIT_T1, slot, 8);
+        }
     } else {
         check_group(tr, g, base, m->step);
         host_store(&tr->b, slot, JIT_T1, 8);
@@ -316,6 +275,8 @@ static bool by_group(struct jit_tr *tr, unsigned which, unsigned base, int32_t d
             host_load(&tr->b, JIT_T1, slot, 8);
         }
     }
+    tr->kept = m->group;
+    tr->b.rcx_named = false;
     *ret = host_mem_sib(base, JIT_T1, 0, disp);
     return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Emitters of instructions that kernels execute often: interrupt flag, flags on the stack, time,
- * access to user memory, FS and GS, waiting, double-width compare-and-exchange. What they do to
- * EFLAGS is done without host flags.
+ * access to user memory, GS, waiting, double-width compare-and-exchange. What they do to EFLAGS is
+ * done without host flags.
  */
 #include "accel/tcg/jit_translate.h"
 
@@ -132,59 +132,6 @@ static void emit_swapgs(struct jit_tr *tr, const struct x86_insn *i)
     host_store(b, other, JIT_T0, 8);
 }
 
-/* Leaves for the interpreter where the bit of CR4 that @mask selects is clear: #UD. */
-static void need_cr4(struct jit_tr *tr, size_t mask)
-{
-    struct host_buf *b = &tr->b;
-
-    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, cr4)), 8);
-    host_pext(b, JIT_T1, JIT_T1, own(mask));
-    host_jrcxz(b, 2); /* over the next jump */
-    host_u8(b, 0xeb);
-    host_u8(b, 5);
-    jit_stub_from(jit_site_stub(tr), host_jmp(b));
-}
-
-/* RDFSBASE and so on; bases are written that need no look at what is canonical. */
-static void emit_segment_base(struct jit_tr *tr, const struct x86_insn *i)
-{
-    struct host_buf *b = &tr->b;
-    unsigned op = insn_row(i)->op;
-    unsigned s = op == OP_RDFSBASE || op == OP_WRFSBASE ? X86_FS : X86_GS;
-    struct host_rm base = host_state(offsetof(struct x86_cpu, seg_base) + 8 * s);
-    unsigned bytes = operand_size(i, 0);
-
-    need_cr4(tr, offsetof(struct jit_cpu, fsgsbase_mask));
-    if (op == OP_WRFSBASE || op == OP_WRGSBASE) {
-        host_load(b, JIT_T0, jit_gpr(i->rm), bytes);
-        host_pext(b, JIT_T1, JIT_T0, own(offsetof(struct jit_cpu, high_mask)));
-        host_jrcxz(b, 5);
-        jit_stub_from(jit_site_stub(tr), host_jmp(b));
-        host_store(b, base, JIT_T0, 8);
-        host_store(b,
-                   host_state(offsetof(struct x86_cpu, seg[0].base) + s * sizeof(struct x86_seg)),
-                   JIT_T0, 8);
-    } else if (jit_in_memory(i->rm)) {
-        host_load(b, JIT_T0, base, bytes);
-        jit_put(tr, i->rm, JIT_T0);
-    } else {
-        host_load(b, jit_host_reg[i->rm], base, bytes);
-    }
-}
-
-static void emit_rdpkru(struct jit_tr *tr, const struct x86_insn *i)
-{
-    struct host_buf *b = &tr->b;
-
-    (void)i;
-    need_cr4(tr, offsetof(struct jit_cpu, pke_mask));
-    host_load(b, JIT_T1, jit_gpr(X86_RCX), 4);
-    host_jrcxz(b, 5);
-    jit_stub_from(jit_site_stub(tr), host_jmp(b));
-    host_load(b, HOST_RAX, host_state(offsetof(struct x86_cpu, pkru)), 4);
-    host_mov_imm(b, HOST_RDX, 0);
-}
-
 static void add_to_state(struct host_buf *b, size_t member, int32_t val, unsigned bytes)
 {
     host_load(b, JIT_T1, host_state(member), bytes);
@@ -282,22 +229,6 @@ bool jit_plan_system(const struct jit_tr *tr, const struct x86_insn *i, struct j
         if (tcg_of(tr->cpu)->check) { /* twice is not the same */
             return false;
         }
-        break;
-    case OP_RDFSBASE:
-    case OP_RDGSBASE:
-        p.emit = emit_segment_base;
-        p.writes = 1u << i->rm;
-        break;
-    case OP_WRFSBASE:
-    case OP_WRGSBASE:
-        p.emit = emit_segment_base;
-        if (tcg_of(tr->cpu)->check) {
-            return false;
-        }
-        break;
-    case OP_RDPKRU:
-        p.emit = emit_rdpkru;
-        p.writes = 1u << X86_RAX | 1u << X86_RDX;
         break;
     case OP_SWAPGS:
         p.emit = emit_swapgs;

@@ -192,12 +192,18 @@ static uint8_t *emit_jumped(struct host_buf *b, const void *fn, const uint8_t *v
 
 static void push(struct host_buf *b, unsigned reg)
 {
-    host_u8(b, 0x50 | reg);
+    if (reg >> 3) {
+        host_u8(b, 0x41);
+    }
+    host_u8(b, 0x50 | (reg & 7));
 }
 
 static void pop(struct host_buf *b, unsigned reg)
 {
-    host_u8(b, 0x58 | reg);
+    if (reg >> 3) {
+        host_u8(b, 0x41);
+    }
+    host_u8(b, 0x58 | (reg & 7));
 }
 
 static void shift_right(struct host_buf *b, unsigned reg, unsigned by)
@@ -264,6 +270,52 @@ static uint8_t *emit_code_page(struct host_buf *b, unsigned set)
     return start;
 }
 
+/* See struct jit_thunks. RBX keeps whether the vector registers were the guest's. */
+static uint8_t *emit_range(struct host_buf *b, const uint8_t *vec_save, const uint8_t *vec_load)
+{
+    static const uint8_t regs[] = {HOST_RAX, HOST_RDX, HOST_RBX, HOST_RSI,
+                                   HOST_RDI, HOST_R8,  HOST_R9,  HOST_R10};
+    struct host_rm rax = host_reg_rm(HOST_RAX), rbx = host_reg_rm(HOST_RBX);
+    uint8_t *start = b->p, *skip;
+
+    for (unsigned n = 0; n < ARRAY_SIZE(regs); n++) {
+        push(b, regs[n]);
+    }
+    push(b, JIT_T0);
+    host_u8(b, 0x9f); /* lahf */
+    host_u8(b, 0x0f); /* seto al */
+    host_u8(b, 0x90);
+    host_u8(b, 0xc0);
+    push(b, HOST_RAX);
+    push(b, HOST_RAX); /* with the return address, RSP is aligned to 16 */
+    host_load(b, HOST_RDI, own(offsetof(struct jit_cpu, self)), 8);
+    host_mov(b, HOST_RSI, JIT_T0);
+    host_load(b, HOST_RDX, host_mem(HOST_RSP, (ARRAY_SIZE(regs) + 3) * 8), 8);
+    host_load(b, HOST_RBX, own(offsetof(struct jit_cpu, vec_off)), 4);
+    host_op(b, 0, 0x85, HOST_RBX, &rbx);
+    skip = host_jcc(b, 5);
+    host_call(b, vec_save);
+    host_link(skip, b->p);
+    host_mov_imm(b, HOST_RAX, (uintptr_t)(const void *)jit_fill_range);
+    host_op(b, 0, 0xff, 2, &rax);
+    host_mov(b, JIT_T1, HOST_RAX);
+    host_op(b, 0, 0x85, HOST_RBX, &rbx);
+    skip = host_jcc(b, 5);
+    host_call(b, vec_load);
+    host_link(skip, b->p);
+    pop(b, HOST_RAX);
+    pop(b, HOST_RAX);
+    host_u8(b, 0x04); /* add al, 0x7f */
+    host_u8(b, 0x7f);
+    host_u8(b, 0x9e); /* sahf */
+    pop(b, JIT_T0);
+    for (unsigned n = ARRAY_SIZE(regs); n-- > 0;) {
+        pop(b, regs[n]);
+    }
+    host_u8(b, 0xc3);
+    return start;
+}
+
 static void align(struct host_buf *b)
 {
     while ((uintptr_t)b->p & 15) {
@@ -325,5 +377,7 @@ void jit_emit_thunks(struct jit *j)
         j->thunk.code_page[set] = emit_code_page(&b, set);
         align(&b);
     }
+    j->thunk.range = emit_range(&b, vec_save, vec_load);
+    align(&b);
     j->used = j->thunks_end = (size_t)(b.p - j->w);
 }

@@ -432,6 +432,11 @@ static void emit_code_page_stub(struct jit_tr *tr, struct jit_stub *s)
 static void emit_stubs(struct jit_tr *tr)
 {
     for (unsigned n = 0; n < tr->stub_count; n++) {
+        if (tr->stubs[n].range) {
+            jit_emit_range_stub(tr, &tr->stubs[n]);
+        }
+    }
+    for (unsigned n = 0; n < tr->stub_count; n++) {
         if (tr->stubs[n].code_page) {
             emit_code_page_stub(tr, &tr->stubs[n]);
         }
@@ -439,7 +444,7 @@ static void emit_stubs(struct jit_tr *tr)
     for (unsigned n = 0; n < tr->stub_count; n++) {
         struct jit_stub *s = &tr->stubs[n];
 
-        if (s->code_page) {
+        if (s->code_page || s->range) {
             continue;
         }
         for (unsigned k = 0; k < ARRAY_SIZE(s->from) && s->from[k]; k++) {
@@ -578,6 +583,9 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     if (plan->call || plan->writes_flags || kills) {
         tr->incoming = false;
     }
+    if (tr->site) {
+        tr->kept = -1; /* T1 is lost when the block goes on behind it */
+    }
     if (tr->site && !tr->ended) {
         tr->site->after = cache_offset(tr, tr->b.p);
         tr->held_at = NULL; /* from there it comes with another T0 */
@@ -676,6 +684,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     tr->segmented = jit_segmented(blk->mode);
     tr->valid = tr->incoming = true;
     tr->recipe = blk->recipe;
+    tr->kept = -1;
     tr->b.p = j->w + j->used;
     if (!decode(tr, code, avail, max)) {
         return false;
@@ -696,6 +705,7 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     } else {
         jit_find_groups(tr, plans);
     }
+    jit_find_chased(tr, plans);
     emit_entry(tr);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;

@@ -23,6 +23,11 @@ struct jit_stub {
     bool add_back;  /* ... T0 is an offset in the page that T1 is the slot of */
     bool constant;  /* ... it is `address`, and T1 is to be the host page */
     uint64_t address;
+    bool range;      /* an address that its range register does not cover: jit_range.c */
+    unsigned number; /* ... that register */
+    uint32_t insn;   /* ... the instruction's bit in jit.unranged */
+    bool write, aligned;
+    bool keep_flags;
     struct host_rm la; /* ... the linear address; T0 itself: it is there already */
     unsigned bytes;
     uint8_t *back;         /* ... where: behind the check */
@@ -46,7 +51,7 @@ struct jit_member {
     int32_t step; /* how far the register has moved since the first member */
 };
 
-#define JIT_STUBS (4 * JIT_BLOCK_INSNS + 16)
+#define JIT_STUBS (8 * JIT_BLOCK_INSNS + 16)
 
 struct jit_tr {
     struct host_buf b;
@@ -71,6 +76,7 @@ struct jit_tr {
     unsigned stub_count, group_count;
     bool guarded;
     uint64_t varies; /* by instruction: its immediate is read when it is executed */
+    int kept;        /* the group whose difference T1 holds, unless tr->b.rcx_named; -1: none */
     /* From here on nothing is cleared for a new block: elements are set as their numbers grow. */
     struct x86_insn insn[JIT_BLOCK_INSNS];
     bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
@@ -78,7 +84,8 @@ struct jit_tr {
     struct jit_stub stubs[JIT_STUBS];
     struct jit_group groups[JIT_GROUPS];
     struct jit_member member[JIT_BLOCK_INSNS][2]; /* the memory operand; the stack's */
-    uint8_t *at[JIT_BLOCK_INSNS + 1];       /* where each instruction's code begins; the stubs */
+    bool chased[JIT_BLOCK_INSNS];     /* the address depends on what was loaded in the block */
+    uint8_t *at[JIT_BLOCK_INSNS + 1]; /* where each instruction's code begins; the stubs */
     struct jit_recipe had[JIT_BLOCK_INSNS]; /* for the log: the recipe before each */
 };
 
@@ -143,6 +150,21 @@ void jit_mem_run(struct jit_tr *tr, unsigned r, unsigned shift, bool write);
 /* A scratch register that @rm does not use; may rewrite *@rm (uses no flags). */
 unsigned jit_spare(struct jit_tr *tr, struct host_rm *rm);
 
+/* The check of one page that uses no flags: @slow, or T1 becomes what is to be added to @la. */
+void jit_check_keeping_flags(struct jit_tr *tr, unsigned la, unsigned bytes, unsigned flags,
+                             struct jit_stub *slow);
+
+/* jit_range.c */
+/*
+ * Checks @bytes at @la: a guest's register and a displacement, or [T0]. Leaves T1 (and T0) so that
+ * T1 + @la is the host address; @slow is where to go without a translation. Destroys T0 unless it
+ * is in @la, and flags if there is a recipe for them.
+ */
+void jit_range_check(struct jit_tr *tr, struct host_rm la, unsigned bytes, unsigned flags,
+                     struct jit_stub *slow);
+/* What is emitted behind the block. */
+void jit_emit_range_stub(struct jit_tr *tr, struct jit_stub *s);
+
 /* jit_translate.c */
 struct jit_stub *jit_new_stub(struct jit_tr *tr);
 /* The current instruction's site; its stub is where failed checks jump to. */
@@ -182,6 +204,8 @@ struct jit_plan {
 void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans);
 /* Whether @i, of jit_int.c, jit_flow.c or without memory operand, may write memory. */
 bool jit_writes_memory(const struct jit_tr *tr, const struct x86_insn *i);
+/* jit_range.c: finds tr->chased. */
+void jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans);
 /* Whether the operand of @i is just a pinned register and a displacement. */
 bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i);
 /* A stub that leaves the block before the current instruction, for when a group's check fails. */

@@ -325,8 +325,8 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
 
             print(opaque,
                   "CPU %u: %" PRIu64 " instructions left to the interpreter, %" PRIu64
-                  " links made or missed, %" PRIu64 " look-ups\n",
-                  tc->cpu->index, jc->slow, jc->follows, jc->lookups);
+                  " links made or missed, %" PRIu64 " look-ups, %" PRIu64 " ranges found\n",
+                  tc->cpu->index, jc->slow, jc->follows, jc->lookups, jc->ranges);
         }
         if (tc->check) {
             const struct check *c = tc->check;
