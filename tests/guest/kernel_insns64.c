@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Instructions in ring 0 that a kernel module for virtual machines may leave to user space:
- * XSAVE and XRSTOR, INT3, LOCK CMPXCHG16B, string I/O, far returns, MSRs, descriptor tables.
+ * XSAVE and XRSTOR, INT3, LOCK CMPXCHG16B, string I/O, far returns, MSRs, descriptor tables, time.
  */
 #include "tests/guest/trap64.h"
 
@@ -167,6 +167,35 @@ static void test_msrs(void)
     }
 }
 
+static void test_often(void)
+{
+    uint64_t last = rdtsc(), back = 0, gs = rdmsr(0xc0000101), other = rdmsr(0xc0000102);
+    uint32_t low, high, aux = 0, wrong = 0;
+
+    for (unsigned n = 0; n < 1000; n++) {
+        uint64_t now = rdtsc();
+
+        back += now < last;
+        last = now;
+    }
+    check_eq("rdtsc-never-goes-back", back, 0);
+    if (has_feature(0x80000001, 0, 3, 27)) {
+        wrmsr(0xc0000103, 0x1234);
+        for (unsigned n = 0; n < 300; n++) {
+            asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+            wrong += aux != 0x1234 || ((uint64_t)high << 32 | low) < last;
+        }
+        check_eq("rdtscp-gives-the-aux-msr", wrong, 0);
+    } else {
+        skip("rdtscp", "not in CPUID");
+    }
+    for (unsigned n = 0; n < 301; n++) {
+        asm volatile("swapgs" : : : "memory");
+    }
+    check("swapgs-often", rdmsr(0xc0000101) == other && rdmsr(0xc0000102) == gs);
+    asm volatile("swapgs");
+}
+
 int guest_main(uintptr_t start_info)
 {
     (void)start_info;
@@ -176,5 +205,6 @@ int guest_main(uintptr_t start_info)
     test_string_io();
     test_tables();
     test_msrs();
+    test_often();
     finish();
 }

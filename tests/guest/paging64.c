@@ -224,6 +224,25 @@ static void test_page_crossing(void)
     invlpg(VA + PAGE);
 }
 
+/* With CR4.SMAP: often enough to be translated, and to go on in code that was. */
+static void test_stac_and_clac_often(void)
+{
+    uint64_t set = 0, clear = 0;
+    uint32_t sum = 0;
+
+    page_a[0] = 3;
+    page_a[1] = page_a[2] = page_a[3] = 0;
+    for (unsigned n = 0; n < 300; n++) {
+        asm volatile("stac\n\tpushfq\n\tpopq %1\n\taddl (%3), %0\n\tclac\n\tpushfq\n\tpopq %2"
+                     : "+r"(sum), "=&r"(set), "=&r"(clear)
+                     : "r"(VA)
+                     : "memory", "cc");
+    }
+    check_eq("smap-stac-often", sum, 900);
+    check("stac-and-clac-show-in-flags", set >> 18 & ~clear >> 18 & 1);
+    faults("smap-read-after-many-clac", READ, PF_P);
+}
+
 static void test_smep_smap(void)
 {
     uint64_t cr4 = read_cr4();
@@ -245,6 +264,7 @@ static void test_smep_smap(void)
         faults("smap-write", WRITE, PF_P | PF_W);
         check_eq("smap-stac", TRY("stac\n\tmovl (%%rdi), %%eax\n\tclac", "D"(VA)), NO_TRAP);
         works("smap-user-read", USER_READ);
+        test_stac_and_clac_often();
         write_cr4(cr4);
     } else {
         skip("smap", "not in CPUID");
