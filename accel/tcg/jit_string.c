@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Emitters of repeated string instructions: the host's own, on host addresses, when all elements
- * lie in one page each and go upward. Everything else is the interpreter's, which goes on page by
- * page.
+ * Emitters of string instructions, when they go upward. Repeated ones are the host's own, on host
+ * addresses, when all elements lie in one page each; everything else is the interpreter's, which
+ * goes on page by page.
  */
 #include "accel/tcg/jit_translate.h"
 
@@ -73,14 +73,84 @@ static void emit_string(struct jit_tr *tr, const struct x86_insn *i)
     host_load(b, jit_host_reg[X86_RCX], host_reg_rm(JIT_T1), word);
 }
 
+static void step_over(struct jit_tr *tr, unsigned r, unsigned bytes)
+{
+    host_lea(&tr->b, jit_host_reg[r], host_mem(jit_host_reg[r], (int32_t)bytes),
+             tr->flat32 ? 4 : 8);
+}
+
+/* The element at RSI, into jit_cpu.saved. */
+static void keep_source(struct jit_tr *tr, unsigned bytes)
+{
+    host_load(&tr->b, JIT_T0, jit_stack(tr, X86_RSI, 0, bytes, 0), bytes);
+    host_store(&tr->b, own(offsetof(struct jit_cpu, saved)), JIT_T0, 8);
+}
+
+/* One element. Registers change when nothing can fail any more. */
+static void emit_single(struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct host_buf *b = &tr->b;
+    unsigned op = insn_row(i)->op, s = HOST_RAX;
+    unsigned bytes = op == OP_MOVS || op == OP_STOS ? operand_size(i, 0) : operand_size(i, 1);
+    bool write = op == OP_MOVS || op == OP_STOS;
+    struct host_rm rm;
+
+    host_load(b, JIT_T1, host_state(offsetof(struct x86_cpu, eflags)), 4);
+    only_if_zero(tr, own(offsetof(struct jit_cpu, df_mask)));
+    if (op == OP_LODS) {
+        rm = jit_stack(tr, X86_RSI, 0, bytes, 0);
+        host_op(b, host_width(bytes), bytes == 1 ? 0x8a : 0x8b, HOST_RAX, &rm);
+        step_over(tr, X86_RSI, bytes);
+        return;
+    }
+    if (op == OP_MOVS || op == OP_CMPS) {
+        keep_source(tr, bytes);
+    }
+    rm = jit_stack(tr, X86_RDI, 0, bytes, write ? JIT_WRITE : 0);
+    if (op == OP_MOVS || op == OP_CMPS) {
+        s = jit_spare(tr, &rm);
+        host_load(b, s, own(offsetof(struct jit_cpu, saved)), 8);
+        step_over(tr, X86_RSI, bytes);
+    }
+    if (write) {
+        host_store(b, rm, s, bytes);
+    } else {
+        host_alu(b, HALU_CMP, s, rm, bytes);
+    }
+    step_over(tr, X86_RDI, bytes);
+}
+
+/* Whether addresses are as wide as registers, and the source's segment is flat. */
+static bool plain_addresses(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    return !tr->segmented && i->asize == (tr->flat32 ? 4 : 8) && i->seg < X86_FS &&
+           !(tr->flat32 && i->seg == X86_CS);
+}
+
+static bool plan_single(const struct x86_insn *i, struct jit_plan *plan)
+{
+    unsigned op = insn_row(i)->op;
+    bool compares = op == OP_SCAS || op == OP_CMPS;
+
+    *plan = (struct jit_plan){
+        .emit = emit_single, .memory = true, .writes_flags = compares, .writes_all = compares};
+    plan->writes = op == OP_LODS ? 1u << X86_RAX : 1u << X86_RDI;
+    plan->writes |= op == OP_LODS || op == OP_MOVS || op == OP_CMPS ? 1u << X86_RSI : 0;
+    return true;
+}
+
 bool jit_plan_string(const struct jit_tr *tr, const struct x86_insn *i, struct jit_plan *plan)
 {
     unsigned op = insn_row(i)->op;
     bool compares = op == OP_SCAS || op == OP_CMPS;
 
-    if (tr->segmented || (op != OP_MOVS && op != OP_STOS && !compares) ||
-        !(i->prefixes & (PREFIX_REPZ | PREFIX_REPNZ)) || i->asize != (tr->flat32 ? 4 : 8) ||
-        i->seg >= X86_FS || (tr->flat32 && i->seg == X86_CS)) {
+    if ((op != OP_MOVS && op != OP_STOS && op != OP_LODS && !compares) || !plain_addresses(tr, i)) {
+        return false;
+    }
+    if (!(i->prefixes & (PREFIX_REPZ | PREFIX_REPNZ))) {
+        return plan_single(i, plan);
+    }
+    if (op == OP_LODS) {
         return false;
     }
     *plan = (struct jit_plan){.emit = emit_string,
