@@ -37,14 +37,13 @@
  * At the last it is left empty for once, to learn how long accesses are apart. When misses are
  * hardly farther apart than that, some times in a row, it is of no use to the check.
  */
-#define MISSES_APART 8
+#define MISSES_APART 6
 #define BAD_MAX      3
 
 /* Filling registers may take one part of so many of the time; see over_budget(). */
-#define TIME_PARTS     32
-#define BURST_CYCLES   (1 << 18)
-#define FILL_CYCLES    100 /* the thunk's */
-#define MISSES_WITHOUT 31
+#define TIME_PARTS   32
+#define BURST_CYCLES (1 << 18)
+#define FILL_CYCLES  100 /* the thunk's */
 
 /* What the thunk is told: constants of three MOVs, which nobody executes, behind its call and the
  * jump there. */
@@ -457,27 +456,23 @@ uint64_t jit_fill_range(struct x86_cpu *cpu, uint64_t la, const uint8_t *ret)
     uint64_t now = __rdtsc(), since;
     bool fill;
 
-    if (over_budget(jc, now)) {
-        u->credit = MISSES_WITHOUT;
-        return cpu->tlb->d[kind / 2].addend[tlb_slot(la)];
-    }
     since = (now - u->when) / (u->backoff + 1);
-    if (since >= MISS_CYCLES) {
-        u->backoff /= 2;
-    } else {
+    if (since < MISS_CYCLES) {
         u->backoff = MIN(u->backoff * 2 + 1, BACKOFF_MAX);
-    }
-    jc->ranges++;
-    fill = since >= MISS_CYCLES || u->backoff < BACKOFF_MAX;
-    if (fill) {
-        u->apart = u->bad = 0;
     } else {
+        u->backoff /= 2;
+    }
+    if (u->backoff == BACKOFF_MAX) {
         fill = judge(tc, u, &site, (uint32_t)since);
-    }
-    if (fill) {
-        x86_tlb_fill_range(cpu, kind / 2, kind & 1, n, la);
     } else {
+        fill = true;
+        u->apart = u->bad = 0;
+    }
+    if (!fill) {
         tlb_range_empty(&cpu->tlb->ranges, kind, n);
+    } else if (!over_budget(jc, now)) {
+        jc->ranges++;
+        x86_tlb_fill_range(cpu, kind / 2, kind & 1, n, la);
     }
     u->credit = u->backoff;
     u->when = __rdtsc();
