@@ -470,12 +470,14 @@ uint64_t jit_fill_range(struct x86_cpu *cpu, uint64_t la, const uint8_t *ret)
     }
     if (!fill) {
         tlb_range_empty(&cpu->tlb->ranges, kind, n);
-    } else if (!over_budget(jc, now)) {
+    } else if (over_budget(jc, now)) {
+        u->backoff = MAX(u->backoff, BACKOFF_MAX / 2);
+    } else {
         jc->ranges++;
         x86_tlb_fill_range(cpu, kind / 2, kind & 1, n, la);
+        jc->range_time += __rdtsc() - now + FILL_CYCLES;
     }
     u->credit = u->backoff;
     u->when = __rdtsc();
-    jc->range_time += u->when - now + FILL_CYCLES;
     return cpu->tlb->d[kind / 2].addend[tlb_slot(la)];
 }
