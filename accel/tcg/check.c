@@ -113,8 +113,8 @@ static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
 {
     uint8_t two_pages[X86_INSN_BYTES];
     const uint8_t *code = b->host;
+    unsigned at = 0, start = (unsigned)(b->rip & ~PAGE_MASK);
     struct x86_insn *insns;
-    unsigned at = 0;
 
     if (c->flushes != tc->tcg->jit->flushes) {
         g_hash_table_remove_all(c->decoded);
@@ -132,13 +132,25 @@ static const struct x86_insn *decoded(struct check *c, struct tcg_cpu *tc,
         code = two_pages;
     }
     insns = g_new0(struct x86_insn, b->count);
-    for (unsigned n = 0; n < b->count; n++) {
-        if (x86_decode(tc->cpu->decoder, tc->cpu->mode, code + at, b->bytes - at, &insns[n]) !=
+    for (unsigned n = 0, span = 0; n < b->count; n++) {
+        unsigned left = b->bytes - at;
+
+        if (b->spans) {
+            const struct jit_span *s = &b->spans->span[span];
+
+            if (!n || start + at == s[0].to) {
+                s = &b->spans->span[n ? ++span : 0];
+                at = s->from - start;
+            }
+            left = s->to - start - at;
+        }
+        if (x86_decode(tc->cpu->decoder, tc->cpu->mode, code + (int)at, left, &insns[n]) !=
             DECODE_OK) {
             insns[n].len = 0; /* another vCPU is changing it */
             break;
         }
         at += insns[n].len;
+        insns[n].end = (uint16_t)at;
     }
     g_hash_table_insert(c->decoded, (gpointer)(uintptr_t)b, insns);
     return insns;
@@ -151,13 +163,28 @@ static bool next_insn(struct check *c, unsigned n)
     return n < c->block->count && c->insn->len;
 }
 
+/* Whether the block goes on at cpu->rip behind c->insn, which ends at @next. */
+static bool goes_on(const struct check *c, const struct x86_cpu *cpu, uint64_t next, bool taken)
+{
+    const struct x86_insn *i = c->insn + 1;
+    uint64_t rip;
+
+    if (i == c->insns + c->block->count) {
+        return false;
+    }
+    rip = c->start.rip + (uint64_t)(int16_t)i->end - i->len;
+    if (!(cpu->mode & MODE_CODE64)) {
+        rip = (uint32_t)rip;
+    }
+    return cpu->rip == rip && (insn_row(c->insn)->op != OP_JCC || taken == (rip != next));
+}
+
 /* Executes c->insn; false: the block has been left. */
 static bool execute(struct check *c, struct x86_cpu *cpu)
 {
     const struct x86_insn *i = c->insn;
-    uint32_t op = insn_row(i)->op;
     uint64_t next = cpu->rip + i->len;
-    bool taken = op == OP_JCC && flags_condition(cpu, i->cond);
+    bool taken = insn_row(i)->op == OP_JCC && flags_condition(cpu, i->cond);
 
     if (!(cpu->mode & MODE_CODE64)) {
         next = (uint32_t)next;
@@ -170,7 +197,7 @@ static bool execute(struct check *c, struct x86_cpu *cpu)
     if (jit_touches_fpu(insn_row(i)) && jit_mode(cpu) != (c->block->mode & ~JIT_MODE_VARIANTS)) {
         return false; /* as jit_slow() sees it */
     }
-    return !taken && cpu->rip == next && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
+    return goes_on(c, cpu, next, taken);
 }
 
 /* Whether a run that ended after @n instructions, the last with @on, is still in the block: then it
@@ -227,6 +254,7 @@ static void interpret(struct check *c, struct x86_cpu *cpu)
         }
         c->reads_undefined |= check_flags_read(c->insn) & c->undefined;
         on = execute(c, cpu);
+        c->alone |= cpu->insn_again; /* a REP that was interrupted; translated ones are not */
         cpu->executed++;
         if (!count_insn(c, /* faulted= */ false)) {
             break;

@@ -128,7 +128,7 @@ uint32_t check_variant(struct tcg_cpu *tc, struct jit_recipe *ret_recipe);
 /* Translated code has left by @e. */
 static inline void check_left(struct check *c, const struct jit_exit *e)
 {
-    c->left = e->unshared;
+    c->left = e->unshared || !e->patch;
     c->recipe = e->recipe;
 }
 

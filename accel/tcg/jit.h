@@ -116,13 +116,6 @@ enum jit_recipe_kind {
     RECIPE_SUB,
 };
 
-struct jit_recipe {
-    uint8_t kind; /* enum jit_recipe_kind */
-    uint8_t bytes;
-    uint8_t a, b; /* guest registers; b HOST_NONE: imm */
-    int32_t imm;
-};
-
 static inline unsigned jit_jump_slot(uint64_t rip)
 {
     return (rip + (rip >> JIT_JUMP_FOLD | rip << (64 - JIT_JUMP_FOLD))) % JIT_JUMP_SLOTS;
@@ -161,6 +154,20 @@ struct jit_guard {
     } chunk[JIT_GUARD_CHUNKS + 1];
 };
 
+/* Where the instructions of a superblock were, in their order: offsets in their page. */
+struct jit_path {
+    unsigned count;
+    uint16_t at[JIT_BLOCK_INSNS];
+};
+
+/* The bytes of a superblock: offsets in its page. */
+struct jit_spans {
+    unsigned count;
+    struct jit_span {
+        uint16_t from, to;
+    } span[];
+};
+
 struct jit_block {
     const uint8_t *host; /* of the first guest byte */
     uint64_t rip;        /* less jit_cpu.base, if movable */
@@ -182,6 +189,8 @@ struct jit_block {
     struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
     uint8_t *jump, *code, *body; /* writable mapping */
     uint8_t *inner;              /* behind the guard, for loops; or NULL */
+    bool sampled;                /* whether it is worth a superblock is known */
+    struct jit_spans *spans;     /* of a superblock (jit_path.c), else NULL */
     struct jit_guard *guard;     /* NULL: it is told of writes, by its death */
     struct jit_block *next_hash; /* atomic */
     struct jit_block *next_page;
@@ -201,6 +210,7 @@ struct jit_page {
     unsigned most;                /* ... before they are again */
     unsigned longest;             /* block that there was, in bytes */
     struct jit_block *blocks[64]; /* by the line in which they begin */
+    struct jit_block *super;      /* superblocks; in no other list */
     struct jit_block *reaching;   /* blocks of the page before whose code ends here */
     uint64_t home;                /* movable blocks call it that, if they may; 1: there are none */
     GArray *names;                /* struct jit_name */
@@ -254,8 +264,13 @@ struct jit {
     uint64_t unranged[(1 << JIT_UNRANGED_BITS) / 64];  /* a bit per instruction: jit_range.c */
     unsigned next_window, next_range[TLB_RANGE_SIZES]; /* registers are given to checks in turn */
     uint32_t host[FEAT_WORDS]; /* features of this host: jit_host_features() */
-    bool full;                 /* a flush is due */
-    uint64_t flushes, invalidations, translated, guarded; /* statistics */
+    GThread *sampler;          /* NULL: no superblocks */
+    GCond changed;
+    bool leaving;         /* guarded by tcg->code_lock */
+    uint64_t sample_wait; /* microseconds; atomic */
+    bool sample_all;      /* for tests: whatever is reached first */
+    bool full;            /* a flush is due */
+    uint64_t superblocks, flushes, invalidations, translated, guarded; /* statistics */
 };
 
 /* jit_cache.c; functions with _locked need tcg->code_lock. */
@@ -288,6 +303,12 @@ struct jit_block *jit_lookup(const struct jit *j, const uint8_t *host, uint64_t 
 struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
                                   const struct phys_page pages[2], uint64_t la, uint64_t rip,
                                   uint32_t mode, const struct jit_recipe *recipe);
+/*
+ * Makes a superblock along @path for entries to @b, at its beginning, and drops the blocks that it
+ * takes the place of. False: it would be no better.
+ */
+bool jit_follow_path_locked(struct jit *j, struct x86_cpu *cpu, struct jit_block *b,
+                            const struct jit_recipe *recipe, const struct jit_path *path);
 /* @b is not what is at its address any more. */
 void jit_drop_locked(struct jit *j, struct jit_block *b);
 /* A second CPU comes into being: guards made for one are no more. */
@@ -345,6 +366,16 @@ static inline uint64_t jit_guest_rip(const struct x86_cpu *cpu, const struct jit
  * nothing there can be translated. At most @max instructions. */
 bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
                    unsigned avail, unsigned max);
+/* The same along @path, which begins at @code; false: that is no other way than straight on. */
+bool jit_translate_path(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
+                        const uint8_t *code, const struct jit_path *path);
+
+/* jit_path.c */
+/* What the sampler has asked for: may execute some instructions of the guest. May raise. */
+void jit_path_sample(struct tcg_cpu *tc);
+bool jit_spans_hit(const struct jit_spans *s, unsigned offset, unsigned len);
+void jit_sampler_start(struct jit *j);
+void jit_sampler_stop(struct jit *j);
 
 /* jit_guard.c */
 struct jit_past *jit_past_new(void);
@@ -359,6 +390,8 @@ void jit_guard_copy(const uint8_t *host, unsigned len, uint8_t *ret);
 /* Runs translated code from cpu->rip until something wants attention; false: the code there is
  * nothing for the translator (mode, crossing pages, not RAM). May raise. */
 bool jit_run(struct tcg_cpu *tc);
+/* The block at cpu->rip, made if need be, for flags that are to be had by @recipe; NULL: none. */
+struct jit_block *jit_find(struct tcg_cpu *tc, const struct jit_recipe *recipe);
 /* The mode of translated code for the CPU's state; 0: there is none for such code. */
 uint32_t jit_mode(const struct x86_cpu *cpu);
 /* Runs @b, for the state at hand. */

@@ -64,6 +64,9 @@ static void free_page(gpointer data)
 {
     struct jit_page *p = data;
 
+    for (struct jit_block *b = p->super; b; b = b->next_page) {
+        g_free(b->spans);
+    }
     g_array_free(p->names, TRUE);
     g_free(p);
 }
@@ -414,6 +417,70 @@ struct jit_block *jit_make_locked(struct jit *j, struct x86_cpu *cpu,
     return b;
 }
 
+static uint64_t lines_of_spans(const struct jit_spans *s)
+{
+    uint64_t lines = 0;
+
+    for (unsigned n = 0; n < s->count; n++) {
+        lines |= line_bits(s->span[n].from, s->span[n].to);
+    }
+    return lines;
+}
+
+/* Kills the blocks that superblock @b is better than. */
+static void replace_locked(struct jit *j, struct jit_page *p, const struct jit_block *b)
+{
+    unsigned line = ((uintptr_t)b->host & ~PAGE_MASK) / 64;
+
+    for (struct jit_block *each = p->blocks[line]; each; each = each->next_page) {
+        if (each->host == b->host && each->mode == b->mode && each->rip == b->rip &&
+            (!b->recipe.kind || !memcmp(&each->recipe, &b->recipe, sizeof(b->recipe)))) {
+            kill_locked(j, each);
+        }
+    }
+}
+
+bool jit_follow_path_locked(struct jit *j, struct x86_cpu *cpu, struct jit_block *at,
+                            const struct jit_recipe *recipe, const struct jit_path *path)
+{
+    struct jit_block *b = &j->blocks[j->block_count], **head;
+    struct jit_page *p = g_hash_table_lookup(j->pages, (gpointer)((uintptr_t)at->host & PAGE_MASK));
+
+    if (at->dead || !p || p->patched || !jit_has_room(j)) {
+        return false;
+    }
+    make_ready_locked(j);
+    *b = (struct jit_block){.host = at->host,
+                            .rip = at->rip,
+                            .mode = at->mode,
+                            .recipe = *recipe,
+                            .name = at->name,
+                            .page_id = at->page_id,
+                            .sampled = true};
+    if (!jit_translate_path(j, cpu, b, at->host, path)) {
+        return false;
+    }
+    if (!b->wants_recipe) {
+        b->recipe = (struct jit_recipe){0};
+    }
+    b->wants_recipe = false;
+    b->spans = jit_path_spans(j->tr);
+    j->block_count++;
+    j->superblocks++;
+    replace_locked(j, p, b);
+    if (b->recipe.kind) {
+        at->wants_recipe = true; /* those that have it are not for it any more */
+    }
+    p->lines |= lines_of_spans(b->spans);
+    tcg_note_lines_locked(j->tcg, p->ram, p->offset);
+    b->next_page = p->super;
+    p->super = b;
+    head = bucket(j, b->host, b->mode, &b->recipe);
+    b->next_hash = *head;
+    __atomic_store_n(head, b, __ATOMIC_RELEASE);
+    return true;
+}
+
 void jit_link_locked(struct jit_exit *e, struct jit_block *b)
 {
     bool near = !((e->from->name ^ b->name) & PAGE_MASK) &&
@@ -506,6 +573,26 @@ static uint64_t kill_written_locked(struct jit *j, struct jit_page *p, unsigned 
     return lines;
 }
 
+/* The same of superblocks. */
+static uint64_t kill_super_locked(struct jit *j, struct jit_page *p, unsigned offset, unsigned len)
+{
+    uint64_t lines = 0;
+
+    for (struct jit_block **at = &p->super; *at;) {
+        struct jit_block *b = *at;
+
+        if (!b->dead && !jit_spans_hit(b->spans, offset, len)) {
+            at = &b->next_page;
+            continue;
+        }
+        *at = b->next_page;
+        lines |= lines_of_spans(b->spans);
+        g_free(b->spans);
+        kill_locked(j, b);
+    }
+    return lines;
+}
+
 /* The same of blocks that end in @p. */
 static uint64_t kill_reaching_locked(struct jit *j, struct jit_page *p, unsigned offset)
 {
@@ -540,6 +627,9 @@ static uint64_t lines_left(const struct jit_page *p, uint64_t lines)
     for (const struct jit_block *b = p->reaching; b; b = b->next_second) {
         left |= line_bits(0, start_of(b) + b->bytes - PAGE_SIZE);
     }
+    for (const struct jit_block *b = p->super; b; b = b->next_page) {
+        left |= lines_of_spans(b->spans);
+    }
     return left & lines;
 }
 
@@ -551,7 +641,8 @@ bool jit_written_locked(struct jit *j, const uint8_t *host_page, unsigned offset
     if (!p || !(p->lines & line_bits(offset, offset + len))) {
         return false;
     }
-    lines = kill_written_locked(j, p, offset, len) | kill_reaching_locked(j, p, offset);
+    lines = kill_written_locked(j, p, offset, len) | kill_reaching_locked(j, p, offset) |
+            kill_super_locked(j, p, offset, len);
     if (lines) {
         p->lines = (p->lines & ~lines) | lines_left(p, lines);
     }
@@ -614,8 +705,9 @@ void jit_print_locked(const struct jit *j, void (*print)(void *opaque, const cha
 {
     print(opaque,
           "translated code: %zu of %zu KiB, %u blocks, %u exits, %u sites, %u pages of code\n"
-          "since the start: %" PRIu64 " blocks translated (%" PRIu64 " with guards), %" PRIu64
-          " invalidated, %" PRIu64 " flushes\n",
+          "since the start: %" PRIu64 " blocks translated (%" PRIu64 " with guards, %" PRIu64
+          " superblocks), %" PRIu64 " invalidated, %" PRIu64 " flushes\n",
           j->used / KiB, j->size / KiB, j->block_count, j->exit_count, j->site_count,
-          g_hash_table_size(j->pages), j->translated, j->guarded, j->invalidations, j->flushes);
+          g_hash_table_size(j->pages), j->translated, j->guarded, j->superblocks, j->invalidations,
+          j->flushes);
 }

@@ -64,12 +64,18 @@ static void emit_jmp(struct jit_tr *tr, const struct x86_insn *i)
     jit_exit_to(tr, target_of(tr, i), -1);
 }
 
-static void emit_call(struct jit_tr *tr, const struct x86_insn *i)
+void jit_emit_push_next(struct jit_tr *tr, const struct x86_insn *i)
 {
     int32_t w = (int32_t)word(tr);
 
+    (void)i;
     store_next(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE));
     move_sp(tr, -w);
+}
+
+static void emit_call(struct jit_tr *tr, const struct x86_insn *i)
+{
+    jit_emit_push_next(tr, i);
     jit_exit_to(tr, target_of(tr, i), -1);
 }
 
@@ -85,15 +91,11 @@ static void commit_nothing(struct jit_tr *tr, const struct x86_insn *i)
  */
 static void commit_call(struct jit_tr *tr, const struct x86_insn *i)
 {
-    int32_t w = (int32_t)word(tr);
-
-    (void)i;
-    store_next(tr, jit_stack(tr, X86_RSP, -w, (unsigned)w, JIT_WRITE));
-    move_sp(tr, -w);
+    jit_emit_push_next(tr, i);
     host_load(&tr->b, JIT_T0, saved(), 8);
 }
 
-static void commit_ret(struct jit_tr *tr, const struct x86_insn *i)
+void jit_emit_ret_commit(struct jit_tr *tr, const struct x86_insn *i)
 {
     move_sp(tr, (int32_t)(word(tr) + (jit_where(i, 0) == WHERE_IMM ? i->imm : 0)));
 }
@@ -133,7 +135,23 @@ static void emit_ret(struct jit_tr *tr, const struct x86_insn *i)
 {
     (void)i;
     host_load(&tr->b, JIT_T0, jit_stack(tr, X86_RSP, 0, word(tr), 0), word(tr));
-    jit_jump_t0(tr, commit_ret);
+    jit_jump_t0(tr, jit_emit_ret_commit);
+}
+
+uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess)
+{
+    struct host_rm t1 = host_reg_rm(JIT_T1);
+    uint8_t *as_guessed;
+
+    (void)i;
+    host_load(&tr->b, JIT_T0, jit_stack(tr, X86_RSP, 0, word(tr), 0), word(tr));
+    jit_rip(tr, JIT_T1, guess);
+    host_op(&tr->b, HOP_W, 0xf7, 2, &t1); /* not: minus it, less 1 */
+    host_lea(&tr->b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 1), 8);
+    host_jrcxz(&tr->b, 0);
+    as_guessed = tr->b.p - 1;
+    jit_jump_t0(tr, jit_emit_ret_commit);
+    return as_guessed;
 }
 
 /* The counter into T1, as wide as addresses are. */

@@ -96,6 +96,9 @@ static bool constant_step(const struct jit_tr *tr, const struct x86_insn *i, uns
     case OP_POP:
         *ret_step = (int32_t)word;
         return r == X86_RSP && i->rm != X86_RSP;
+    case OP_RET:
+        *ret_step = (int32_t)(word + (jit_where(i, 0) == WHERE_IMM ? i->imm : 0));
+        return r == X86_RSP;
     case OP_ADD:
         *ret_step = (int32_t)i->imm;
         return imm && i->width == word && !i->is_mem;

@@ -41,20 +41,21 @@ static void append_host(GString *text, const struct jit_tr *tr, const uint8_t *f
 void jit_log_block(const struct jit_tr *tr, const struct jit_plan *plans)
 {
     const struct jit_block *b = tr->block;
-    unsigned bits = jit_code_bits(b->mode), start = 0;
+    uint64_t at = tr->followed ? jit_guest_rip(tr->cpu, b, b->rip) : tr->cpu->rip;
+    unsigned bits = jit_code_bits(b->mode);
     g_autoptr(GString) text = g_string_new(NULL);
 
     g_string_append_printf(text, "CPU %u: block of %u at %016" PRIx64 " mode %#x\n", tr->cpu->index,
-                           tr->count, tr->cpu->rip, b->mode);
+                           tr->count, at, b->mode);
     if (log_on(LOG_OUT_ASM)) {
         append_host(text, tr, b->code, tr->at[0]);
     }
     for (unsigned n = 0; n < tr->count; n++) {
         const struct x86_insn *i = &tr->insn[n];
+        int start = (int16_t)i->end - i->len;
 
         g_string_append(text, ">> ");
-        x86_disassemble(tr->code + start, i->len, tr->cpu->rip + start, bits, append_text, text);
-        start = i->end;
+        x86_disassemble(tr->code + start, i->len, at + (uint64_t)start, bits, append_text, text);
         if (log_on(LOG_OP)) {
             append_plan(text, tr, n, &plans[n]);
         }

@@ -249,6 +249,25 @@ static bool base_holds(const struct x86_cpu *cpu, const struct jit_cpu *jc)
     return !jit_segmented(cpu->mode) || jc->base == (cpu->seg_base[X86_CS] & PAGE_MASK);
 }
 
+struct jit_block *jit_find(struct tcg_cpu *tc, const struct jit_recipe *recipe)
+{
+    return find(tc, 0, JIT_ANY_RIP, recipe);
+}
+
+/* For tests: execution from @b on is a path. */
+static bool sampled_at_once(struct tcg_cpu *tc, const struct jit_block *b,
+                            const struct jit_recipe *recipe)
+{
+    if (!tc->tcg->jit->sample_all || b->sampled) {
+        return false;
+    }
+    tc->left_rip = tc->cpu->rip;
+    tc->left_recipe = *recipe;
+    tc->sampled = true;
+    x86_attention(tc->cpu);
+    return true;
+}
+
 /* The checked entry of the block at cpu->rip, if an indirect jump would find it; else NULL. */
 static const uint8_t *known_jump(struct x86_cpu *cpu)
 {
@@ -283,6 +302,9 @@ const uint8_t *jit_dispatch(struct x86_cpu *cpu)
     if (!b) {
         return NULL;
     }
+    if (sampled_at_once(tc, b, &no_recipe)) {
+        return NULL;
+    }
     jit_note_jump(j, cpu, b);
     flags_to_host(cpu);
     return b->body + j->to_x;
@@ -309,12 +331,17 @@ const uint8_t *jit_follow(struct x86_cpu *cpu, uint32_t exit)
         check_left(tc->check, e);
     }
     if (x86_disturbed(cpu) || tc->check) {
+        tc->left_rip = cpu->rip;
+        tc->left_recipe = e->recipe;
         return NULL;
     }
     jit_cpu_of(cpu)->follows++;
     b = find(tc, e->unshared ? JIT_MODE_UNSHARED : 0,
              jit_movable(e->from) && jit_rip_fits(e->target) ? e->target : JIT_ANY_RIP, &e->recipe);
     if (!b) {
+        return NULL;
+    }
+    if (!e->unshared && sampled_at_once(tc, b, &e->recipe)) {
         return NULL;
     }
     if (!e->patch) { /* by way of a block that is dead or was mapped elsewhere: no more of that */
@@ -418,6 +445,9 @@ bool jit_run(struct tcg_cpu *tc)
 
     if (!b) {
         return false;
+    }
+    if (tc->check && !variant && sampled_at_once(tc, b, &recipe)) {
+        return true;
     }
     if (tc->check) {
         check_run(tc, b);

@@ -352,6 +352,20 @@ static void jump_slot(struct host_buf *b)
     host_pext(b, JIT_T1, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)));
 }
 
+void jit_exit_if_disturbed(struct jit_tr *tr, uint64_t target)
+{
+    struct jit_stub *s = jit_new_stub(tr);
+
+    jit_need_flags(tr);
+    s->is_exit = true;
+    s->id = (uint32_t)(new_exit(tr, target) - tr->jit->exits);
+    host_load(&tr->b, JIT_T1, host_state(offsetof(struct x86_cpu, undisturbed)), 4);
+    host_jrcxz(&tr->b, 2);
+    host_u8(&tr->b, 0xeb); /* jmp over the next */
+    host_u8(&tr->b, 5);
+    jit_stub_from(s, host_jmp(&tr->b));
+}
+
 void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const struct x86_insn *i))
 {
     struct host_buf *b = &tr->b;
@@ -496,7 +510,7 @@ static void find_live(struct jit_tr *tr, const struct jit_plan *plans)
     bool live = true, shown = false;
 
     for (unsigned n = tr->count; n-- > 0;) {
-        if (insn_row(&tr->insn[n])->op == OP_JCC) {
+        if (insn_row(&tr->insn[n])->op == OP_JCC || (tr->followed >> n & 1)) {
             live = true;
         }
         tr->live_out[n] = live;
@@ -543,16 +557,21 @@ static bool decode(struct jit_tr *tr, const uint8_t *code, unsigned avail, unsig
     return tr->count > 0;
 }
 
+/* RIP behind instruction @n. Superblocks may lie before their first instruction. */
+static uint64_t next_of(const struct jit_tr *tr, unsigned n)
+{
+    uint64_t next = tr->block->rip + (uint64_t)(int16_t)tr->insn[n].end;
+
+    return tr->flat32 ? (uint32_t)next : next;
+}
+
 /* Keeps tr->valid and tr->recipe true around the instruction. */
 static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
 {
     const struct x86_insn *i = &tr->insn[tr->cur];
     bool kills = recipe_uses(&tr->recipe, plan->writes);
 
-    tr->next = tr->block->rip + i->end;
-    if (tr->flat32) {
-        tr->next = (uint32_t)tr->next;
-    }
+    tr->next = next_of(tr, tr->cur);
     tr->site = NULL;
     tr->site_stub = NULL;
     if (plan->call) {
@@ -586,7 +605,7 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     if (tr->site) {
         tr->kept = -1; /* T1 is lost when the block goes on behind it */
     }
-    if (tr->site && !tr->ended) {
+    if (tr->site && !tr->ended && !(tr->followed >> tr->cur & 1)) {
         tr->site->after = cache_offset(tr, tr->b.p);
         tr->held_at = NULL; /* from there it comes with another T0 */
     }
@@ -667,11 +686,9 @@ static void emit_entry(struct jit_tr *tr)
     }
 }
 
-bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
-                   unsigned avail, unsigned max)
+static struct jit_tr *begin(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
+                            const uint8_t *code)
 {
-    struct jit_plan plans[JIT_BLOCK_INSNS];
-    bool logs = log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM);
     struct jit_tr *tr = j->tr;
 
     memset(tr, 0, offsetof(struct jit_tr, insn));
@@ -686,18 +703,32 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     tr->recipe = blk->recipe;
     tr->kept = -1;
     tr->b.p = j->w + j->used;
-    if (!decode(tr, code, avail, max)) {
-        return false;
-    }
-    tr->guarded = jit_guard_decoded(tr, blk->beside);
+    return tr;
+}
+
+static void plan_all(struct jit_tr *tr, struct jit_plan *plans)
+{
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
-        tr->next = blk->rip + tr->insn[n].end;
+        tr->next = next_of(tr, n);
         find_plan(tr, &tr->insn[n], &plans[n]);
         if (tr->varies >> n & 1) {
             jit_guard_plan(&tr->insn[n], &plans[n]);
         }
+        if (tr->followed >> n & 1) {
+            jit_path_plan(&tr->insn[n], &plans[n]);
+        }
     }
+}
+
+/* Emits the decoded instructions. */
+static void emit(struct jit_tr *tr)
+{
+    bool logs = log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM);
+    struct jit_plan plans[JIT_BLOCK_INSNS];
+    struct jit_block *blk = tr->block;
+
+    plan_all(tr, plans);
     find_live(tr, plans);
     find_units(blk, plans, tr->count);
     if ((blk->mode & JIT_MODE_UNSHARED) || tr->segmented) {
@@ -721,9 +752,33 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
     tr->at[tr->count] = tr->b.p;
     emit_stubs(tr);
     blk->code_bytes = (uint32_t)(tr->b.p - blk->code);
-    j->used = (size_t)(tr->b.p - j->w);
+    tr->jit->used = (size_t)(tr->b.p - tr->jit->w);
     if (logs) {
         jit_log_block(tr, plans);
     }
+}
+
+bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
+                   unsigned avail, unsigned max)
+{
+    struct jit_tr *tr = begin(j, cpu, blk, code);
+
+    if (!decode(tr, code, avail, max)) {
+        return false;
+    }
+    tr->guarded = jit_guard_decoded(tr, blk->beside);
+    emit(tr);
+    return true;
+}
+
+bool jit_translate_path(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
+                        const uint8_t *code, const struct jit_path *path)
+{
+    struct jit_tr *tr = begin(j, cpu, blk, code);
+
+    if (!jit_path_decode(tr, path)) {
+        return false;
+    }
+    emit(tr);
     return true;
 }

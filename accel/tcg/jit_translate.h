@@ -75,8 +75,9 @@ struct jit_tr {
     struct jit_stub *site_stub;
     unsigned stub_count, group_count;
     bool guarded;
-    uint64_t varies; /* by instruction: its immediate is read when it is executed */
-    int kept;        /* the group whose difference T1 holds, unless tr->b.rcx_named; -1: none */
+    uint64_t followed; /* by instruction: the block goes on where it jumps to */
+    uint64_t varies;   /* by instruction: its immediate is read when it is executed */
+    int kept;          /* the group whose difference T1 holds, unless tr->b.rcx_named; -1: none */
     /* From here on nothing is cleared for a new block: elements are set as their numbers grow. */
     struct x86_insn insn[JIT_BLOCK_INSNS];
     bool live_out[JIT_BLOCK_INSNS];  /* flags are read later, or leave the block */
@@ -183,6 +184,8 @@ void jit_call(struct jit_tr *tr, bool leaves);
 void jit_emit_recipe(struct host_buf *b, const struct jit_recipe *r);
 /* A jump to @target, linked when there is a block. @cond: JCC's, or -1: always. */
 void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond);
+/* A jump to @target when the CPU has requests. */
+void jit_exit_if_disturbed(struct jit_tr *tr, uint64_t target);
 /* A jump to the address in T0. @commit is emitted between the look-up and the jump: where the
  * instruction's effect is to be; it may use T1, not T0. A miss runs the instruction's site. */
 void jit_jump_t0(struct jit_tr *tr, void (*commit)(struct jit_tr *tr, const struct x86_insn *i));
@@ -199,6 +202,19 @@ struct jit_plan {
     uint32_t writes; /* guest registers, by bits */
     void (*emit)(struct jit_tr *tr, const struct x86_insn *i);
 };
+
+/* jit_flow.c: parts of calls and returns. */
+void jit_emit_push_next(struct jit_tr *tr, const struct x86_insn *i);
+/* All of a RET if it does not go to @guess; returns the displacement of a short jump for if it
+ * does, for which the last part is to follow. */
+uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess);
+void jit_emit_ret_commit(struct jit_tr *tr, const struct x86_insn *i);
+
+/* jit_path.c: the instructions of @path into an empty @tr; false: nothing in it is followed. */
+bool jit_path_decode(struct jit_tr *tr, const struct jit_path *path);
+/* The plan for @i, which is followed, from its usual one. */
+void jit_path_plan(const struct x86_insn *i, struct jit_plan *plan);
+struct jit_spans *jit_path_spans(const struct jit_tr *tr);
 
 /* jit_group.c: finds tr->groups, of a decoded block. */
 void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans);

@@ -69,6 +69,9 @@ static void tcg_fini(struct accel *a)
     struct tcg *t = container_of(a, struct tcg, accel);
 
     icount_free(t->icount);
+    if (t->jit) {
+        jit_sampler_stop(t->jit);
+    }
     jit_free(t->jit);
     g_hash_table_destroy(t->code_lines);
     g_ptr_array_free(t->cpus, TRUE);
@@ -132,6 +135,9 @@ static bool tcg_vcpu_init(struct vcpu *v, GError **error)
         syscall(SYS_arch_prctl, ARCH_SET_GS, tc->cpu);
     }
     tcg_attach(tc->tcg, tc);
+    if (tc->tcg->jit && tc->tcg->superblocks != TCG_SUPERBLOCKS_OFF) {
+        jit_sampler_start(tc->tcg->jit);
+    }
     if (tc->tcg->icount) {
         icount_attach(tc->tcg->icount, tc);
     }
@@ -236,6 +242,10 @@ static enum vcpu_exit loop(struct tcg_cpu *tc)
                 continue;
             case TCG_RUN:
                 break;
+            }
+            if (__atomic_exchange_n(&tc->sampled, false, __ATOMIC_RELAXED)) {
+                jit_path_sample(tc);
+                continue;
             }
         }
         if (tc->tcg->jit) {
@@ -348,10 +358,19 @@ static void tcg_print_info(struct accel *a, void (*print)(void *opaque, const ch
     g_mutex_unlock(&t->code_lock);
 }
 
+static const struct prop_enum superblocks_names[] = {
+    {"off", TCG_SUPERBLOCKS_OFF},
+    {"on", TCG_SUPERBLOCKS_ON},
+    {"all", TCG_SUPERBLOCKS_ALL},
+    {0},
+};
+
 static const struct property tcg_props[] = {
     PROP_BOOL(struct tcg, use_jit, "jit", true, "translate guest code (off: interpret it)"),
     PROP_BOOL(struct tcg, use_check, "check", false,
               "interpret each translated block too and compare; slow"),
+    PROP_ENUM(struct tcg, superblocks, "superblocks", TCG_SUPERBLOCKS_ON, superblocks_names,
+              "translate hot code again, along its path (all: whatever is run, for tests)"),
     PROP_U64(struct tcg, tb_size, "tb-size", 0,
              "MiB of translated code to keep, at most 1024; 0: 256"),
     PROP_BOOL(struct tcg, one_insn, "one-insn-per-tb", false,

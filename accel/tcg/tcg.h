@@ -86,7 +86,16 @@ struct tcg_cpu {
     uint8_t *arena;
     size_t arena_used, arena_size;
     struct check *check; /* NULL: translated code is trusted */
-    GThread *thread;     /* in tcg_run(), or NULL; atomic */
+    bool sampled;        /* what is executed next may be hot; atomic */
+    /* by which exit translated code was left for attention */
+    uint64_t left_rip;
+    struct jit_recipe {
+        uint8_t kind; /* enum jit_recipe_kind */
+        uint8_t bytes;
+        uint8_t a, b; /* guest registers; b HOST_NONE: imm */
+        int32_t imm;
+    } left_recipe;
+    GThread *thread; /* in tcg_run(), or NULL; atomic */
     /* icount.c; only with counted instructions, apart from left_at */
     struct tcg_block *counted;      /* being run, or NULL */
     const struct x86_insn *left_at; /* not executed any more: it ends the block early */
@@ -104,6 +113,12 @@ struct tcg_cpu {
 
 struct icount;
 
+enum tcg_superblocks {
+    TCG_SUPERBLOCKS_OFF,
+    TCG_SUPERBLOCKS_ON,
+    TCG_SUPERBLOCKS_ALL,
+};
+
 struct tcg {
     struct accel accel;
     bool one_insn;         /* property: blocks of one instruction */
@@ -119,6 +134,7 @@ struct tcg {
     GPtrArray *cpus; /* struct tcg_cpu; guarded by code_lock */
     struct jit *jit; /* NULL: decoded blocks only */
     bool use_jit, use_check;
+    int superblocks;  /* enum tcg_superblocks */
     uint64_t tb_size; /* MiB; 0: the default */
 };
 

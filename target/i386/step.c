@@ -160,7 +160,7 @@ void x86_step_one(struct x86_cpu *cpu)
     x86_fetch_decode(cpu, &i);
     cpu->insn = &i;
     cpu->rip += i.len;
-    if (!(cpu->mode & (MODE_CODE64 | MODE_CODE32))) {
+    if (!(cpu->mode & MODE_CODE64)) {
         cpu->rip &= 0xffffffff;
     }
     trace = trace && !enters_handler(cpu, &i);

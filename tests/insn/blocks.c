@@ -74,6 +74,16 @@ static void test_blocks_that_are_checked(void)
     run(SESSION_ALL, "check=on", 7, 12);
 }
 
+static void test_superblocks(void)
+{
+    run(SESSION_ALL, "superblocks=all", 11, 12);
+}
+
+static void test_superblocks_that_are_checked(void)
+{
+    run(SESSION_ALL, "check=on,superblocks=all", 13, 12);
+}
+
 static void test_blocks_of_one_instruction(void)
 {
     run(SESSION_ALL, "one-insn-per-tb=on", 3, 5);
@@ -169,6 +179,8 @@ int main(int argc, char **argv)
     g_test_add_func("/insn/blocks/not-translated", test_code_that_is_not_translated);
     g_test_add_func("/insn/blocks/small-cache", test_code_cache_that_is_often_full);
     g_test_add_func("/insn/blocks/checked", test_blocks_that_are_checked);
+    g_test_add_func("/insn/blocks/superblocks", test_superblocks);
+    g_test_add_func("/insn/blocks/superblocks-checked", test_superblocks_that_are_checked);
     g_test_add_func("/insn/blocks/one-insn", test_blocks_of_one_instruction);
     return g_test_run();
 }

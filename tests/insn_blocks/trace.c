@@ -59,13 +59,14 @@ enum trace_end trace_step(struct trace *t)
 {
     struct x86_cpu *cpu = t->e->cpu;
     uint32_t undefined = t->undefined;
-    bool waiting;
+    bool waiting, known;
 
     if (!program_in_code(cpu->rip, NULL) || ++t->steps > PROGRAM_STEPS) {
         return TRACE_INVALID;
     }
     t->ignored = 0;
-    if (trace_decode(t, &t->last)) {
+    known = trace_decode(t, &t->last);
+    if (known) {
         const struct x86_insn *i = &t->last;
 
         if ((insn_flags_read(cpu, i) & undefined) || !insn_comparable(cpu, i) ||
@@ -87,6 +88,9 @@ enum trace_end trace_step(struct trace *t)
         t->pointers_known = t->last.is_mem && !insn_loads_masks(&t->last);
     }
     if (engine_in_handler(t->e)) {
+        if (!known && cpu->rip == GUEST_HANDLER_AT + 16 * EXC_UD) {
+            t->not_for_host = true; /* it may be newer than ours */
+        }
         if (cpu->rip == GUEST_HANDLER_AT + 16 * EXC_DB) { /* a trap: the instruction is done */
             t->undefined = undefined;
         }
