@@ -189,7 +189,8 @@ struct jit_block {
     struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
     uint8_t *jump, *code, *body; /* writable mapping */
     uint8_t *inner;              /* behind the guard, for loops; or NULL */
-    bool sampled;                /* whether it is worth a superblock is known */
+    uint8_t *loaded; /* behind all checks; from where vector and x87 registers are in the host's */
+    bool sampled;    /* whether it is worth a superblock is known */
     struct jit_spans *spans;     /* of a superblock (jit_path.c), else NULL */
     struct jit_guard *guard;     /* NULL: it is told of writes, by its death */
     struct jit_block *next_hash; /* atomic */

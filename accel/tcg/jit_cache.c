@@ -481,6 +481,18 @@ bool jit_follow_path_locked(struct jit *j, struct x86_cpu *cpu, struct jit_block
     return true;
 }
 
+/* Where a jump from @from enters @b: behind as many of its checks as it passes anyway. */
+static const uint8_t *entry_from(const struct jit_block *from, const struct jit_block *b, bool near)
+{
+    if (from == b && b->inner) {
+        return b->inner;
+    }
+    if (near && !b->second && !b->guard && from->vec >= b->vec && from->fpu >= b->fpu) {
+        return b->loaded;
+    }
+    return near ? b->body : b->code;
+}
+
 void jit_link_locked(struct jit_exit *e, struct jit_block *b)
 {
     bool near = !((e->from->name ^ b->name) & PAGE_MASK) &&
@@ -492,7 +504,7 @@ void jit_link_locked(struct jit_exit *e, struct jit_block *b)
     e->to = b;
     e->next_in = b->incoming;
     b->incoming = e;
-    host_link(e->patch, e->from == b && b->inner ? b->inner : near ? b->body : b->code);
+    host_link(e->patch, entry_from(e->from, b, near));
 }
 
 /* Nobody enters @b any more; who is in it leaves at the next look at its requests. */

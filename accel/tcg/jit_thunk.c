@@ -37,12 +37,45 @@ static void set_word(struct host_buf *b, struct host_rm rm, uint32_t val)
     host_u32(b, val);
 }
 
-/* Flags stay. */
+/* T1 = 0 if all vector registers are 0 above bit 127; uses two of them, no flags. */
+static void emit_upper_bits(struct host_buf *b)
+{
+    struct host_rm low = host_reg_rm(0), high = host_reg_rm(1), t1 = host_reg_rm(JIT_T1);
+
+    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
+        struct host_rm upper = vec_state(n);
+
+        upper.disp += 16;
+        host_vex(b, HOP_0F | (n ? HOP_66 : HOP_F3), n ? 0xeb : 0x6f, 0, 0, &upper); /* vpor */
+    }
+    host_vex(b, HOP_0F | HOP_66, 0x6d, 1, 0, &low); /* vpunpckhqdq */
+    host_vex(b, HOP_0F | HOP_66, 0xeb, 0, 0, &high);
+    host_vex(b, HOP_0F | HOP_66 | HOP_W, 0x7e, 0, 0, &t1); /* vmovq */
+}
+
+/*
+ * Flags stay, T1 does not. Where no register has upper bits, they are loaded as XMM: else all SSE
+ * code of a guest that uses no AVX would merge its results with upper halves of 0, each of which
+ * the next result in the register had to wait for.
+ */
 static void emit_vec_load(struct host_buf *b)
 {
+    uint8_t *wide, *done;
+
+    emit_upper_bits(b);
+    host_jrcxz(b, 5);
+    wide = host_jmp(b);
+    for (unsigned n = 0; n < X86_VEC_REGS; n++) {
+        struct host_rm rm = vec_state(n);
+
+        host_vex(b, HOP_0F, 0x10, n, 0, &rm);
+    }
+    done = host_jmp(b);
+    host_link(wide, b->p);
     for (unsigned n = 0; n < X86_VEC_REGS; n++) {
         vec_move(b, n, /* store= */ false);
     }
+    host_link(done, b->p);
     mxcsr(b, 3, own(offsetof(struct jit_cpu, host_mxcsr)));
     mxcsr(b, 2, host_state(offsetof(struct x86_cpu, mxcsr)));
     set_word(b, own(offsetof(struct jit_cpu, vec_off)), 0);
@@ -298,11 +331,11 @@ static uint8_t *emit_range(struct host_buf *b, const uint8_t *vec_save, const ui
     host_link(skip, b->p);
     host_mov_imm(b, HOST_RAX, (uintptr_t)(const void *)jit_fill_range);
     host_op(b, 0, 0xff, 2, &rax);
-    host_mov(b, JIT_T1, HOST_RAX);
     host_op(b, 0, 0x85, HOST_RBX, &rbx);
     skip = host_jcc(b, 5);
     host_call(b, vec_load);
     host_link(skip, b->p);
+    host_mov(b, JIT_T1, HOST_RAX);
     pop(b, HOST_RAX);
     pop(b, HOST_RAX);
     host_u8(b, 0x04); /* add al, 0x7f */

@@ -684,6 +684,7 @@ static void emit_entry(struct jit_tr *tr)
     if (blk->fpu) {
         jit_emit_fpu_check(tr);
     }
+    blk->loaded = b->p;
 }
 
 static struct jit_tr *begin(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
