@@ -269,7 +269,9 @@ struct jit {
     GCond changed;
     bool leaving;         /* guarded by tcg->code_lock */
     uint64_t sample_wait; /* microseconds; atomic */
+    bool sampler_rests;   /* or is about to, until jit_sampler_wake(); atomic */
     bool sample_all;      /* for tests: whatever is reached first */
+    bool all_hot;         /* for tests: as if all code were */
     bool full;            /* a flush is due */
     uint64_t superblocks, flushes, invalidations, translated, guarded; /* statistics */
 };
@@ -367,7 +369,7 @@ static inline uint64_t jit_guest_rip(const struct x86_cpu *cpu, const struct jit
  * nothing there can be translated. At most @max instructions. */
 bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
                    unsigned avail, unsigned max);
-/* The same along @path, which begins at @code; false: that is no other way than straight on. */
+/* The same along @path, which begins at @code; false: it would be no better. */
 bool jit_translate_path(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
                         const uint8_t *code, const struct jit_path *path);
 
@@ -377,6 +379,8 @@ void jit_path_sample(struct tcg_cpu *tc);
 bool jit_spans_hit(const struct jit_spans *s, unsigned offset, unsigned len);
 void jit_sampler_start(struct jit *j);
 void jit_sampler_stop(struct jit *j);
+/* A vCPU has entered guest code; tc->thread is set. */
+void jit_sampler_wake(struct jit *j);
 
 /* jit_guard.c */
 struct jit_past *jit_past_new(void);

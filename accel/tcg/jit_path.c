@@ -9,6 +9,9 @@
  * the jumps, calls and returns of the path taken out or turned into guesses that leave the block
  * when they are wrong. Registers, groups of memory operands and what is known of flags carry over.
  *
+ * Such code is also given what is good for loops and too much code elsewhere (jit_tr.hot): then a
+ * path that goes straight on is translated again too.
+ *
  * P1  A path lies in one page: the block's page check covers it.
  * P2  Whatever the path, the block is right: decoding follows it only where the code may go there,
  *     and every guess is checked.
@@ -19,8 +22,8 @@
 #include <string.h>
 
 /* Microseconds between samples: the more seldom, the longer they have found nothing new. */
-#define SAMPLE_MIN 1000
-#define SAMPLE_MAX 50000
+#define SAMPLE_MIN 500
+#define SAMPLE_MAX 5000
 
 /* Whether @i may be followed where it goes; its emitter is replaced by one that stays. */
 static bool can_follow(const struct jit_tr *tr, const struct x86_insn *i)
@@ -52,7 +55,7 @@ static bool leads_to(const struct jit_tr *tr, const struct x86_insn *i, unsigned
     return to == end && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
 }
 
-bool jit_path_decode(struct jit_tr *tr, const struct jit_path *path)
+void jit_path_decode(struct jit_tr *tr, const struct jit_path *path)
 {
     unsigned start = path->at[0];
     const uint8_t *page = tr->code - start;
@@ -76,12 +79,11 @@ bool jit_path_decode(struct jit_tr *tr, const struct jit_path *path)
         }
     }
     if (!tr->count) {
-        return false;
+        return;
     }
     tr->followed &= (1ULL << (tr->count - 1)) - 1; /* the last one leaves as ever */
     tr->block->bytes = tr->insn[0].len;
     tr->block->count = (uint16_t)tr->count;
-    return tr->followed;
 }
 
 /* The RIP that the path goes on at behind the current instruction. */
@@ -224,16 +226,21 @@ void jit_path_sample(struct tcg_cpu *tc)
     }
 }
 
-static void sample_all_locked(struct tcg *t)
+/* Asks all vCPUs that are in guest code; false: there is none. */
+static bool sample_all_locked(struct tcg *t)
 {
+    bool any = false;
+
     for (guint n = 0; n < t->cpus->len; n++) {
         struct tcg_cpu *tc = g_ptr_array_index(t->cpus, n);
 
-        if (__atomic_load_n(&tc->thread, __ATOMIC_ACQUIRE)) {
+        if (__atomic_load_n(&tc->thread, __ATOMIC_SEQ_CST)) {
             __atomic_store_n(&tc->sampled, true, __ATOMIC_RELAXED);
             x86_attention(tc->cpu);
+            any = true;
         }
     }
+    return any;
 }
 
 static void *sampler(void *opaque)
@@ -246,11 +253,24 @@ static void *sampler(void *opaque)
         uint64_t wait = __atomic_load_n(&j->sample_wait, __ATOMIC_RELAXED);
 
         g_cond_wait_until(&j->changed, &t->code_lock, g_get_monotonic_time() + (gint64)wait);
-        sample_all_locked(t);
+        __atomic_store_n(&j->sampler_rests, true, __ATOMIC_SEQ_CST);
+        if (!j->leaving && !sample_all_locked(t)) { /* nobody to ask: an idle guest costs nothing */
+            g_cond_wait(&j->changed, &t->code_lock);
+        }
+        __atomic_store_n(&j->sampler_rests, false, __ATOMIC_RELAXED);
         __atomic_store_n(&j->sample_wait, MIN(wait + wait / 8, SAMPLE_MAX), __ATOMIC_RELAXED);
     }
     g_mutex_unlock(&t->code_lock);
     return NULL;
+}
+
+void jit_sampler_wake(struct jit *j)
+{
+    if (__atomic_load_n(&j->sampler_rests, __ATOMIC_SEQ_CST)) {
+        g_mutex_lock(&j->tcg->code_lock);
+        g_cond_signal(&j->changed);
+        g_mutex_unlock(&j->tcg->code_lock);
+    }
 }
 
 void jit_sampler_start(struct jit *j)
@@ -258,7 +278,7 @@ void jit_sampler_start(struct jit *j)
     if (j->sampler) {
         return;
     }
-    j->sample_all = j->tcg->superblocks == TCG_SUPERBLOCKS_ALL;
+    j->sample_all = j->all_hot = j->tcg->superblocks == TCG_SUPERBLOCKS_ALL;
     g_cond_init(&j->changed);
     j->sample_wait = SAMPLE_MIN;
     j->sampler = g_thread_new("sampler", sampler, j);

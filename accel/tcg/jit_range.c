@@ -23,9 +23,10 @@
  *
  * No load but the guest's depends on its address. Without a recipe for the flags, the offset in a
  * window of a power of two is tested by PEXT and JRCXZ. Each check in a block has a register of its
- * own; checks of other blocks share it. A miss is checked by the TLB, behind the block, and fills
- * the register with the run around the page. Where that happens too often, because one instruction
- * jumps between runs, the block is translated anew with a check by the entry.
+ * own; checks of other blocks share it. It is more code, so only hot blocks get it (jit_path.c). A
+ * miss is checked by the TLB, behind the block, and fills the register with the run around the
+ * page. Where that happens too often, because one instruction jumps between runs, the block is
+ * translated anew with a check by the entry.
  */
 #include "accel/tcg/jit_translate.h"
 #include <x86intrin.h>
@@ -91,9 +92,10 @@ static uint32_t source_regs(const struct x86_insn *i)
  * instructions. The block may be a loop, or part of one: it is looked at twice, then with what is
  * loaded where it is left.
  */
-void jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans)
+bool jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans)
 {
     uint32_t loaded = 0, leaving = 0;
+    bool any = false;
 
     for (unsigned n = 0; n < 2 * tr->count; n++) {
         const struct x86_insn *i = &tr->insn[n % tr->count];
@@ -106,9 +108,11 @@ void jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans)
         }
         loaded |= n == tr->count ? leaving : 0;
         tr->chased[n % tr->count] = i->is_mem && (loaded & address_regs(i));
+        any |= tr->chased[n % tr->count];
         loads |= op == OP_ADC || op == OP_SBB || op == OP_CMOVCC || op == OP_SETCC;
         loaded = (loaded & ~plan->writes) | (loads || (loaded & source_regs(i)) ? plan->writes : 0);
     }
+    return any;
 }
 
 static struct host_rm own(size_t member)

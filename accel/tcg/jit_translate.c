@@ -722,8 +722,8 @@ static void plan_all(struct jit_tr *tr, struct jit_plan *plans)
     }
 }
 
-/* Emits the decoded instructions. */
-static void emit(struct jit_tr *tr)
+/* Emits the decoded instructions; false: there is nothing in them that being hot is good for. */
+static bool emit(struct jit_tr *tr)
 {
     bool logs = log_on(LOG_IN_ASM) || log_on(LOG_OP) || log_on(LOG_OUT_ASM);
     struct jit_plan plans[JIT_BLOCK_INSNS];
@@ -737,7 +737,10 @@ static void emit(struct jit_tr *tr)
     } else {
         jit_find_groups(tr, plans);
     }
-    jit_find_chased(tr, plans);
+    memset(tr->chased, 0, tr->count * sizeof(tr->chased[0]));
+    if (tr->hot && !jit_find_chased(tr, plans) && !tr->followed && blk->sampled) {
+        return false;
+    }
     emit_entry(tr);
     for (unsigned n = 0; n < tr->count; n++) {
         tr->cur = n;
@@ -757,6 +760,7 @@ static void emit(struct jit_tr *tr)
     if (logs) {
         jit_log_block(tr, plans);
     }
+    return true;
 }
 
 bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, const uint8_t *code,
@@ -768,8 +772,8 @@ bool jit_translate(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk, co
         return false;
     }
     tr->guarded = jit_guard_decoded(tr, blk->beside);
-    emit(tr);
-    return true;
+    tr->hot = j->all_hot;
+    return emit(tr);
 }
 
 bool jit_translate_path(struct jit *j, struct x86_cpu *cpu, struct jit_block *blk,
@@ -777,9 +781,7 @@ bool jit_translate_path(struct jit *j, struct x86_cpu *cpu, struct jit_block *bl
 {
     struct jit_tr *tr = begin(j, cpu, blk, code);
 
-    if (!jit_path_decode(tr, path)) {
-        return false;
-    }
-    emit(tr);
-    return true;
+    jit_path_decode(tr, path);
+    tr->hot = true;
+    return tr->count && emit(tr);
 }

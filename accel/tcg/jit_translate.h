@@ -75,6 +75,7 @@ struct jit_tr {
     struct jit_stub *site_stub;
     unsigned stub_count, group_count;
     bool guarded;
+    bool hot;          /* worth more translation, and more code */
     uint64_t followed; /* by instruction: the block goes on where it jumps to */
     uint64_t varies;   /* by instruction: its immediate is read when it is executed */
     int kept;          /* the group whose difference T1 holds, unless tr->b.rcx_named; -1: none */
@@ -210,8 +211,8 @@ void jit_emit_push_next(struct jit_tr *tr, const struct x86_insn *i);
 uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess);
 void jit_emit_ret_commit(struct jit_tr *tr, const struct x86_insn *i);
 
-/* jit_path.c: the instructions of @path into an empty @tr; false: nothing in it is followed. */
-bool jit_path_decode(struct jit_tr *tr, const struct jit_path *path);
+/* jit_path.c: the instructions of @path into an empty @tr. */
+void jit_path_decode(struct jit_tr *tr, const struct jit_path *path);
 /* The plan for @i, which is followed, from its usual one. */
 void jit_path_plan(const struct x86_insn *i, struct jit_plan *plan);
 struct jit_spans *jit_path_spans(const struct jit_tr *tr);
@@ -220,8 +221,8 @@ struct jit_spans *jit_path_spans(const struct jit_tr *tr);
 void jit_find_groups(struct jit_tr *tr, const struct jit_plan *plans);
 /* Whether @i, of jit_int.c, jit_flow.c or without memory operand, may write memory. */
 bool jit_writes_memory(const struct jit_tr *tr, const struct x86_insn *i);
-/* jit_range.c: finds tr->chased. */
-void jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans);
+/* jit_range.c: finds tr->chased; false: nothing is. */
+bool jit_find_chased(struct jit_tr *tr, const struct jit_plan *plans);
 /* Whether the operand of @i is just a pinned register and a displacement. */
 bool jit_plain_base(const struct jit_tr *tr, const struct x86_insn *i);
 /* A stub that leaves the block before the current instruction, for when a group's check fails. */

@@ -275,7 +275,10 @@ void tcg_section_begin(struct tcg_cpu *tc)
 {
     x86_attention(tc->cpu);
     tcg_run_begin(tc->tcg);
-    __atomic_store_n(&tc->thread, g_thread_self(), __ATOMIC_RELEASE);
+    __atomic_store_n(&tc->thread, g_thread_self(), __ATOMIC_SEQ_CST);
+    if (tc->tcg->jit) {
+        jit_sampler_wake(tc->tcg->jit);
+    }
     rcu_read_lock();
 }
 

@@ -44,6 +44,7 @@ static struct engine *chase_new(const uint8_t *code, size_t len, const uint8_t o
     GError *error = NULL;
 
     e->tcg.jit = jit_new(&e->tcg, 16 * MiB, &error);
+    e->tcg.jit->all_hot = true;
     g_assert_no_error(error);
     jit_cpu_init(e->tcg.jit, e->rig->cpu);
     syscall(SYS_arch_prctl, ARCH_SET_GS, e->rig->cpu);
