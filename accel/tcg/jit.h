@@ -76,6 +76,7 @@ struct jit_cpu {
     uint64_t self;   /* struct x86_cpu * */
     uint64_t flags;  /* AH's image (SF, ZF, AF, PF, CF) in bits 8-15, OF in bit 0 */
     uint64_t saved;  /* a value kept over a TLB check */
+    uint64_t was[2]; /* what registers of a recipe held before they changed: JIT_WAS */
     uint64_t missed; /* the same over the count of a miss */
     uint64_t
         string[3]; /* host address of the source, guest's RSI and RDI, of a string instruction */

@@ -165,6 +165,29 @@ static bool recipe_uses(const struct jit_recipe *r, uint32_t regs)
     return r->kind && ((regs >> r->a & 1) || (r->b != HOST_NONE && regs >> r->b & 1));
 }
 
+/* Guest register *@operand, which is about to change, remains known to the recipe. */
+static void keep_operand(struct jit_tr *tr, uint8_t *operand, unsigned slot)
+{
+    unsigned h = jit_in_memory(*operand) ? JIT_T0 : jit_host_reg[*operand];
+
+    if (h == JIT_T0) {
+        jit_get(tr, h, *operand);
+    }
+    *operand = (uint8_t)(JIT_WAS + slot);
+    host_store(&tr->b, jit_gpr(*operand), h, 8);
+}
+
+/* Keeps those of @regs that the recipe uses. */
+static void keep_operands(struct jit_tr *tr, uint32_t regs)
+{
+    if (regs >> tr->recipe.a & 1) {
+        keep_operand(tr, &tr->recipe.a, 0);
+    }
+    if (tr->recipe.b != HOST_NONE && (regs >> tr->recipe.b & 1)) {
+        keep_operand(tr, &tr->recipe.b, 1);
+    }
+}
+
 /* The recipe for the flags that @i has just set, if there is one. */
 static struct jit_recipe recipe_of(const struct x86_insn *i)
 {
@@ -313,7 +336,8 @@ void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond)
 
     jit_need_flags(tr);
     e = new_exit(tr, target);
-    if (!tr->incoming || tr->block->wants_recipe) { /* else the block may be one for all entries */
+    if ((!tr->incoming || tr->block->wants_recipe) && /* else it may be one for all entries */
+        tr->recipe.a < JIT_WAS && tr->recipe.b < JIT_WAS) {
         e->recipe = tr->recipe;
     }
     s = jit_new_stub(tr);
@@ -581,6 +605,11 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     } else {
         bool lost = kills && !plan->writes_all;
 
+        if (lost && tr->fault_out[tr->cur] && !tr->live_out[tr->cur] && !plan->reads_flags &&
+            !plan->writes_flags) { /* a fault may show them, nobody else */
+            keep_operands(tr, plan->writes);
+            lost = false;
+        }
         if (tr->recipe.kind &&
             ((plan->reads_flags && plan->memory) || (lost && tr->fault_out[tr->cur]))) {
             jit_need_flags(tr);

@@ -96,9 +96,15 @@ extern const uint8_t jit_host_reg[16];
 #define JIT_T0 HOST_R11
 #define JIT_T1 HOST_RCX
 
+/* In recipes: what a register that has changed since was, of operand a or b. */
+#define JIT_WAS (HOST_NONE + 1)
+
 /* Where guest register @r is: a host register or its place in struct x86_cpu. */
 static inline struct host_rm jit_gpr(unsigned r)
 {
+    if (r >= JIT_WAS) {
+        return host_state(X86_ENGINE_OFFSET + offsetof(struct jit_cpu, was) + 8 * (r - JIT_WAS));
+    }
     return jit_host_reg[r] != HOST_NONE ? host_reg_rm(jit_host_reg[r])
                                         : host_state(offsetof(struct x86_cpu, gpr) + 8 * r);
 }

@@ -92,7 +92,7 @@ struct tcg_cpu {
     struct jit_recipe {
         uint8_t kind; /* enum jit_recipe_kind */
         uint8_t bytes;
-        uint8_t a, b; /* guest registers; b HOST_NONE: imm */
+        uint8_t a, b; /* guest registers, or JIT_WAS and on; b HOST_NONE: imm */
         int32_t imm;
     } left_recipe;
     GThread *thread; /* in tcg_run(), or NULL; atomic */
