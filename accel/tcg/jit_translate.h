@@ -173,22 +173,30 @@ void jit_range_check(struct jit_tr *tr, struct host_rm la, unsigned bytes, unsig
 /* What is emitted behind the block. */
 void jit_emit_range_stub(struct jit_tr *tr, struct jit_stub *s);
 
-/* jit_translate.c */
-struct jit_stub *jit_new_stub(struct jit_tr *tr);
-/* The current instruction's site; its stub is where failed checks jump to. */
-struct jit_stub *jit_site_stub(struct jit_tr *tr);
-/* @at, the displacement of a jump, goes to @s. */
-void jit_stub_from(struct jit_stub *s, uint8_t *at);
+/* jit_flags.c */
 /* The guest's flags are in the host's from here on. */
 void jit_need_flags(struct jit_tr *tr);
 /* Keeps the flags in jit_cpu.saved. Destroys T1. */
 void jit_save_flags(struct jit_tr *tr);
 /* They are in the host's again. Destroys T1. */
 void jit_load_flags(struct host_buf *b);
-/* The current instruction by the interpreter, always. */
-void jit_call(struct jit_tr *tr, bool leaves);
 /* Emits what makes the flags of @r again; uses T0. */
 void jit_emit_recipe(struct host_buf *b, const struct jit_recipe *r);
+/* Whether it needs one of @regs as it is. */
+bool jit_recipe_uses(const struct jit_recipe *r, uint32_t regs);
+/* Stores those of @regs that tr->recipe uses: they are about to change. May use T0. */
+void jit_keep_operands(struct jit_tr *tr, uint32_t regs);
+/* The recipe for the flags that @i has just set, if there is one. */
+struct jit_recipe jit_recipe_of(const struct x86_insn *i);
+
+/* jit_translate.c */
+struct jit_stub *jit_new_stub(struct jit_tr *tr);
+/* The current instruction's site; its stub is where failed checks jump to. */
+struct jit_stub *jit_site_stub(struct jit_tr *tr);
+/* @at, the displacement of a jump, goes to @s. */
+void jit_stub_from(struct jit_stub *s, uint8_t *at);
+/* The current instruction by the interpreter, always. */
+void jit_call(struct jit_tr *tr, bool leaves);
 /* A jump to @target, linked when there is a block. @cond: JCC's, or -1: always. */
 void jit_exit_to(struct jit_tr *tr, uint64_t target, int cond);
 /* A jump to @target when the CPU has requests. */
