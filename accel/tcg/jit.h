@@ -159,6 +159,8 @@ struct jit_guard {
 struct jit_path {
     unsigned count;
     uint16_t at[JIT_BLOCK_INSNS];
+    bool has_next; /* an exit to where it went on can be linked */
+    uint64_t next; /* ... that RIP; less jit_cpu.base, if movable */
 };
 
 /* The bytes of a superblock: offsets in its page. */

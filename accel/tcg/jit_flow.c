@@ -138,16 +138,51 @@ static void emit_ret(struct jit_tr *tr, const struct x86_insn *i)
     jit_jump_t0(tr, jit_emit_ret_commit);
 }
 
-uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess)
+/* T1 = T0 - @rip; uses no flags. */
+static void compare_t0(struct jit_tr *tr, uint64_t rip)
 {
     struct host_rm t1 = host_reg_rm(JIT_T1);
+
+    jit_rip(tr, JIT_T1, rip);
+    host_op(&tr->b, HOP_W, 0xf7, 2, &t1); /* not: minus it, less 1 */
+    host_lea(&tr->b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 1), 8);
+}
+
+void jit_emit_guessed(struct jit_tr *tr, const struct x86_insn *i)
+{
+    unsigned op = insn_row(i)->op;
+    void (*commit)(struct jit_tr * tr, const struct x86_insn *i) =
+        op == OP_RET        ? jit_emit_ret_commit
+        : op == OP_CALL_IND ? commit_call
+                            : commit_nothing;
+    uint8_t *other;
+
+    jit_site_stub(tr); /* no group's check begins in one way of the two */
+    if (op == OP_RET) {
+        host_load(&tr->b, JIT_T0, jit_stack(tr, X86_RSP, 0, word(tr), 0), word(tr));
+    } else {
+        load_target(tr, i);
+    }
+    if (op == OP_CALL_IND) {
+        host_store(&tr->b, saved(), JIT_T0, 8);
+    }
+    compare_t0(tr, tr->guess);
+    host_jrcxz(&tr->b, 5);
+    other = host_jmp(&tr->b);
+    commit(tr, i);
+    jit_exit_to(tr, tr->guess, -1);
+    host_link(other, tr->b.p);
+    tr->kept = -1;
+    jit_jump_t0(tr, commit);
+}
+
+uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess)
+{
     uint8_t *as_guessed;
 
     (void)i;
     host_load(&tr->b, JIT_T0, jit_stack(tr, X86_RSP, 0, word(tr), 0), word(tr));
-    jit_rip(tr, JIT_T1, guess);
-    host_op(&tr->b, HOP_W, 0xf7, 2, &t1); /* not: minus it, less 1 */
-    host_lea(&tr->b, JIT_T1, host_mem_sib(JIT_T1, JIT_T0, 0, 1), 8);
+    compare_t0(tr, guess);
     host_jrcxz(&tr->b, 0);
     as_guessed = tr->b.p - 1;
     jit_jump_t0(tr, jit_emit_ret_commit);

@@ -7,7 +7,8 @@
  * of an indirect jump. What it executes next, until it is there again or leaves the page, is done
  * by the interpreter and noted: the path. The block at its beginning is then translated anew, with
  * the jumps, calls and returns of the path taken out or turned into guesses that leave the block
- * when they are wrong. Registers, groups of memory operands and what is known of flags carry over.
+ * when they are wrong; so is the target of an indirect jump at its end. Registers, groups of memory
+ * operands and what is known of flags carry over.
  *
  * Such code is also given what is good for loops and too much code elsewhere (jit_tr.hot): then a
  * path that goes straight on is translated again too.
@@ -55,6 +56,21 @@ static bool leads_to(const struct jit_tr *tr, const struct x86_insn *i, unsigned
     return to == end && (op == OP_JCC || !(insn_row(i)->needs & ENDS));
 }
 
+/* Whether @i, the path's last instruction, is an indirect jump that is translated. */
+static bool can_guess(const struct jit_tr *tr, const struct x86_insn *i)
+{
+    struct jit_plan plan;
+
+    switch (insn_row(i)->op) {
+    case OP_RET:
+    case OP_JMP_IND:
+    case OP_CALL_IND:
+        return jit_plan_flow(tr, i, &plan);
+    default:
+        return false;
+    }
+}
+
 void jit_path_decode(struct jit_tr *tr, const struct jit_path *path)
 {
     unsigned start = path->at[0];
@@ -82,6 +98,9 @@ void jit_path_decode(struct jit_tr *tr, const struct jit_path *path)
         return;
     }
     tr->followed &= (1ULL << (tr->count - 1)) - 1; /* the last one leaves as ever */
+    tr->guesses =
+        path->has_next && tr->count == path->count && can_guess(tr, &tr->insn[tr->count - 1]);
+    tr->guess = tr->flat32 ? (uint32_t)path->next : path->next;
     tr->block->bytes = tr->insn[0].len;
     tr->block->count = (uint16_t)tr->count;
 }
@@ -203,10 +222,10 @@ static void record(struct tcg_cpu *tc, struct jit_path *path)
 void jit_path_sample(struct tcg_cpu *tc)
 {
     struct jit *j = tc->tcg->jit;
-    uint64_t flushes = j->flushes;
+    uint64_t flushes = j->flushes, base;
     struct jit_recipe recipe = {0};
     struct jit_path path;
-    struct jit_block *b;
+    struct jit_block *b, *to;
 
     if (tc->left_rip == tc->cpu->rip) {
         recipe = tc->left_recipe;
@@ -216,7 +235,11 @@ void jit_path_sample(struct tcg_cpu *tc)
         return;
     }
     b->sampled = true;
+    base = tc->cpu->rip - b->rip;
     record(tc, &path);
+    path.next = tc->cpu->rip - base;
+    to = jit_find(tc, &(struct jit_recipe){0});
+    path.has_next = to && jit_movable(to) == jit_movable(b) && to->rip == path.next;
     if (flushes == j->flushes) {
         g_mutex_lock(&tc->tcg->code_lock);
         if (flushes == j->flushes && jit_follow_path_locked(j, tc->cpu, b, &recipe, &path)) {

@@ -577,6 +577,9 @@ static void plan_all(struct jit_tr *tr, struct jit_plan *plans)
             jit_path_plan(&tr->insn[n], &plans[n]);
         }
     }
+    if (tr->guesses) {
+        plans[tr->count - 1].emit = jit_emit_guessed;
+    }
 }
 
 /* Emits the decoded instructions; false: there is nothing in them that being hot is good for. */
@@ -595,7 +598,7 @@ static bool emit(struct jit_tr *tr)
         jit_find_groups(tr, plans);
     }
     memset(tr->chased, 0, tr->count * sizeof(tr->chased[0]));
-    if (tr->hot && !jit_find_chased(tr, plans) && !tr->followed && blk->sampled) {
+    if (tr->hot && !jit_find_chased(tr, plans) && !tr->followed && !tr->guesses && blk->sampled) {
         return false;
     }
     emit_entry(tr);

@@ -76,6 +76,8 @@ struct jit_tr {
     unsigned stub_count, group_count;
     bool guarded;
     bool hot;          /* worth more translation, and more code */
+    bool guesses;      /* the last instruction, an indirect jump, most likely goes to ... */
+    uint64_t guess;    /* ... RIP */
     uint64_t followed; /* by instruction: the block goes on where it jumps to */
     uint64_t varies;   /* by instruction: its immediate is read when it is executed */
     int kept;          /* the group whose difference T1 holds, unless tr->b.rcx_named; -1: none */
@@ -220,6 +222,8 @@ struct jit_plan {
 
 /* jit_flow.c: parts of calls and returns. */
 void jit_emit_push_next(struct jit_tr *tr, const struct x86_insn *i);
+/* An indirect jump that most likely goes to tr->guess: that is an exit which can be linked. */
+void jit_emit_guessed(struct jit_tr *tr, const struct x86_insn *i);
 /* All of a RET if it does not go to @guess; returns the displacement of a short jump for if it
  * does, for which the last part is to follow. */
 uint8_t *jit_emit_ret_guess(struct jit_tr *tr, const struct x86_insn *i, uint64_t guess);
