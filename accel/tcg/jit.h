@@ -183,17 +183,17 @@ struct jit_block {
     const uint8_t *second; /* that page; NULL: the block lies in one */
     uint32_t first_exit;   /* the one taken when the checked entry fails */
     uint32_t code_bytes;
-    bool dead;                /* atomic */
-    bool patchable;           /* code of its page has been written to */
-    bool beside;              /* its page is written to where there is no code */
-    bool vec;                 /* uses vector registers */
-    bool fpu;                 /* uses x87 or MMX registers */
-    bool wants_recipe;        /* would be better for knowing how to have the flags at its entry */
-    struct jit_recipe recipe; /* ... and this one does; kind 0: it is for all entries */
+    bool dead;                   /* atomic */
+    bool patchable;              /* code of its page has been written to */
+    bool beside;                 /* its page is written to where there is no code */
+    bool vec;                    /* uses vector registers */
+    bool fpu;                    /* uses x87 or MMX registers */
+    bool wants_recipe;           /* would be better for knowing how to have the flags; atomic */
+    struct jit_recipe recipe;    /* ... and this one does; kind 0: it is for all entries */
     uint8_t *jump, *code, *body; /* writable mapping */
     uint8_t *inner;              /* behind the guard, for loops; or NULL */
     uint8_t *loaded; /* behind all checks; from where vector and x87 registers are in the host's */
-    bool sampled;    /* whether it is worth a superblock is known */
+    bool sampled;    /* whether it is worth a superblock is known; atomic */
     struct jit_spans *spans;     /* of a superblock (jit_path.c), else NULL */
     struct jit_guard *guard;     /* NULL: it is told of writes, by its death */
     struct jit_block *next_hash; /* atomic */

@@ -469,7 +469,8 @@ bool jit_follow_path_locked(struct jit *j, struct x86_cpu *cpu, struct jit_block
     j->superblocks++;
     replace_locked(j, p, b);
     if (b->recipe.kind) {
-        at->wants_recipe = true; /* those that have it are not for it any more */
+        /* those that have it are not for it any more */
+        __atomic_store_n(&at->wants_recipe, true, __ATOMIC_RELAXED);
     }
     p->lines |= lines_of_spans(b->spans);
     tcg_note_lines_locked(j->tcg, p->ram, p->offset);

@@ -231,10 +231,10 @@ void jit_path_sample(struct tcg_cpu *tc)
         recipe = tc->left_recipe;
     }
     b = jit_find(tc, &recipe);
-    if (!b || b->sampled || b->guard || b->second || jit_segmented(b->mode)) {
+    if (!b || __atomic_exchange_n(&b->sampled, true, __ATOMIC_RELAXED) || b->guard || b->second ||
+        jit_segmented(b->mode)) {
         return;
     }
-    b->sampled = true;
     base = tc->cpu->rip - b->rip;
     record(tc, &path);
     path.next = tc->cpu->rip - base;

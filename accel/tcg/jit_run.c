@@ -144,7 +144,7 @@ static struct jit_block *find_made(const struct jit *j, const uint8_t *host, uin
 {
     struct jit_block *b = jit_lookup(j, host, rip, mode, &no_recipe);
 
-    if (recipe->kind && (!b || b->wants_recipe)) {
+    if (recipe->kind && (!b || __atomic_load_n(&b->wants_recipe, __ATOMIC_RELAXED))) {
         return jit_lookup(j, host, rip, mode, recipe);
     }
     return b;
@@ -258,7 +258,7 @@ struct jit_block *jit_find(struct tcg_cpu *tc, const struct jit_recipe *recipe)
 static bool sampled_at_once(struct tcg_cpu *tc, const struct jit_block *b,
                             const struct jit_recipe *recipe)
 {
-    if (!tc->tcg->jit->sample_all || b->sampled) {
+    if (!tc->tcg->jit->sample_all || __atomic_load_n(&b->sampled, __ATOMIC_RELAXED)) {
         return false;
     }
     tc->left_rip = tc->cpu->rip;
