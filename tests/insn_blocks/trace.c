@@ -55,6 +55,16 @@ static bool moves_between_places(const struct x86_cpu *cpu, const struct x86_ins
            from - from_off != to - to_off;
 }
 
+/* An x87 operand of several parts that, by a 32-bit address, lies across 4 GiB: here it goes on
+ * behind, processors look for its later parts from 0 on. */
+static bool wraps(const struct x86_cpu *cpu, const struct x86_insn *i)
+{
+    uint64_t la =
+        cpu->regs[i->base] + (cpu->regs[i->index] << i->scale) + (uint64_t)(int64_t)i->disp;
+
+    return i->is_mem && i->asize == 4 && (insn_row(i)->needs & X87) && (uint32_t)la > -1024u;
+}
+
 enum trace_end trace_step(struct trace *t)
 {
     struct x86_cpu *cpu = t->e->cpu;
@@ -78,7 +88,8 @@ enum trace_end trace_step(struct trace *t)
         if (insn_row(i)->op == OP_POPA) { /* AMD's fault with some registers loaded */
             t->ignored |= PART_GPR;
         }
-        t->not_for_host |= insn_is_of_guest(cpu, i) || moves_between_places(cpu, i);
+        t->not_for_host |=
+            insn_is_of_guest(cpu, i) || moves_between_places(cpu, i) || wraps(cpu, i);
         t->not_for_host |= insn_stores_pointers(i, t->pointers_known || !(cpu->fpu.sw & X87_ES));
     }
     waiting = cpu->fpu.sw & X87_ES;
