@@ -436,6 +436,7 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
         if (lost && tr->fault_out[tr->cur] && !tr->live_out[tr->cur] && !plan->reads_flags &&
             !plan->writes_flags) { /* a fault may show them, nobody else */
             jit_keep_operands(tr, plan->writes);
+            tr->block->wants_recipe |= tr->incoming;
             lost = false;
         }
         if (tr->recipe.kind &&
