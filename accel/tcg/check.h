@@ -86,7 +86,7 @@ struct check {
     bool reads_undefined; /* and one was read: a difference says nothing */
     bool alone;           /* the present instruction is the interpreter's alone */
     bool stray;           /* the translated code reached what the interpreter did not */
-    bool left;            /* it went on in another variant of the block, which is not run now */
+    bool left;            /* it has left the block early, for what is not run now */
     unsigned again;       /* instructions that CHECK_AGAIN has done */
     uint64_t random;
     uint64_t from;            /* where the block before began */

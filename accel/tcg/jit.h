@@ -142,6 +142,7 @@ struct jit_site {
     struct x86_insn insn;
     uint32_t after; /* offset in the code cache where the block goes on; 0: look up cpu->rip */
     bool fpu;       /* jit_touches_fpu() */
+    bool followed;  /* a superblock's: it may go on where `after` does not say */
 };
 
 #define JIT_GUARD_CHUNKS 8

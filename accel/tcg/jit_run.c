@@ -399,6 +399,9 @@ const uint8_t *jit_slow(struct x86_cpu *cpu, uint32_t site)
     }
     cpu->insn = &tc->slow_insn;
     x86_exec(cpu, cpu->insn);
+    if (tc->check && s->followed) {
+        tc->check->left = true;
+    }
     if (cpu->insn_again) {
         cpu->insn_again = false;
         return jit_dispatch(cpu);

@@ -463,7 +463,9 @@ static void emit_insn(struct jit_tr *tr, const struct jit_plan *plan)
     if (tr->site) {
         tr->kept = -1; /* T1 is lost when the block goes on behind it */
     }
-    if (tr->site && !tr->ended && !(tr->followed >> tr->cur & 1)) {
+    if (tr->site && (tr->followed >> tr->cur & 1)) {
+        tr->site->followed = true;
+    } else if (tr->site && !tr->ended) {
         tr->site->after = cache_offset(tr, tr->b.p);
         tr->held_at = NULL; /* from there it comes with another T0 */
     }
